@@ -1,0 +1,1 @@
+"""hocket: voice agents that answer as fast as people do."""

@@ -1,0 +1,40 @@
+"""A stretch of mono audio with its place in media time."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.int16]
+"""Mono 16-bit samples, shape (n,)."""
+
+FRAME_MS = 20
+"""The length of the frames that transports carry."""
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """Consecutive samples of one stream."""
+
+    samples: Samples
+    """Shape (n,), int16."""
+    rate: int
+    """Hertz."""
+    at: int
+    """Media time of the first sample: samples of this stream before it."""
+
+    @property
+    def end(self) -> int:
+        """Media time just after the last sample."""
+        return self.at + len(self.samples)
+
+    @property
+    def duration_ms(self) -> float:
+        return len(self.samples) * 1000 / self.rate
+
+
+def silence(samples: int) -> Samples:
+    """So many zero samples."""
+    return np.zeros(samples, np.int16)

@@ -1,0 +1,56 @@
+"""Transport: the caller's end of the line."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from hocket.audio.frame import Frame, Samples
+
+
+class Receiver(Protocol):
+    """What a transport tells the session; every call comes from the event loop and returns at once."""
+
+    def hear(self, frame: Frame) -> None:
+        """The caller's next frame of 20 ms, in order and without gaps (a lost frame is concealed by the transport)."""
+        ...
+
+    def played(self, sample: int, bound_ms: float, source: Literal["acknowledged", "estimated"]) -> None:
+        """All samples before `sample`, of those sent, have sounded at the caller, give or take `bound_ms`."""
+        ...
+
+    def dtmf(self, digit: str) -> None:
+        """The caller pressed a key: 0-9, *, # or A-D."""
+        ...
+
+    def left(self, reason: str) -> None:
+        """The caller is gone."""
+        ...
+
+
+class Transport(Protocol):
+    """A line to one caller."""
+
+    name: str
+    input_rate: int
+    """Hertz of what the caller sends."""
+    output_rate: int
+    """Hertz of what the caller is sent."""
+    ahead_ms: int
+    """How much audio is sent before it is due: a playback buffer at the far end, 0 to 60."""
+
+    async def start(self, receiver: Receiver) -> None:
+        """Open the line and begin to deliver the caller's frames. Raises `TransportError`."""
+        ...
+
+    def send(self, samples: Samples) -> None:
+        """Send the next 20 ms of the agent's audio; never blocks."""
+        ...
+
+    def clear(self) -> int:
+        """Drop what has been sent and not yet sounded; returns how many samples were dropped (0 if it cannot know).
+        The session fades out what follows, so that no click is heard."""
+        ...
+
+    async def close(self) -> None:
+        """Let what was sent sound, then hang up."""
+        ...
