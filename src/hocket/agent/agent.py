@@ -1,0 +1,180 @@
+"""The agent: what a user declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
+
+import msgspec
+
+from hocket.agent.call import Call, Callback, EventKind, checked_kind
+from hocket.agent.tools import Tool, end_call_tool
+from hocket.errors import AgentError
+from hocket.stages.llm import Llm, ToolSpec
+
+if TYPE_CHECKING:  # these bring numpy, which a program that only declares an agent need not wait for
+    from hocket.stages.stt import Stt
+    from hocket.stages.tts import Tts
+    from hocket.stages.vad import Vad
+
+Instructions: TypeAlias = str | Callable[[Call], str]
+
+Preset: TypeAlias = Literal["safe", "tuned", "aggressive", "adaptive"]
+"""When a turn counts as over: after 700 ms of silence, 300, 150, or as long as the words and the sound suggest."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Manners(msgspec.Struct, frozen=True, kw_only=True):
+    """How an agent behaves in a call, whatever the call is about."""
+
+    greeting_interruptible: bool = True
+    filler: str = "One moment."
+    """Said while a tool runs that has no filler of its own; empty for none."""
+    reprompts: tuple[str, ...] = ("Are you still there?", "I can't hear you. Is there anything I can help you with?")
+    """Said one after the other each time the caller says nothing for `no_input_s`; then the call ends."""
+    no_input_s: float = 8.0
+    goodbye: str = "Goodbye."
+    """Said before hanging up when the call ends otherwise than by the model's own goodbye."""
+    max_duration_s: float = 1800.0
+    max_tokens: int = 200
+    """Of one reply."""
+
+
+class Stages(msgspec.Struct, frozen=True):
+    """Who does what: a provider's name such as `deepgram/nova-3`, a stage of your own, or None for the embedded."""
+
+    stt: str | Stt | None = None
+    llm: str | Llm | None = None
+    tts: str | Tts | None = None
+    vad: str | Vad | None = None
+
+
+class Agent:
+    """A voice agent.
+
+    `instructions` tell the model who it is: a text, or a function of the call that returns one. `stt`, `llm`, `tts`
+    and `vad` are provider names ("vendor/model") or stages; left out, the embedded ones are used. `knowledge` is a
+    folder of .md and .txt files, relative to the agent's file when hocket loads it, else to the current directory.
+    `greeting` is said first. `phrases` are examples of what callers say, to bias recognition. `language` is a BCP 47
+    tag. Raises `AgentError` for values that cannot work.
+    """
+
+    __slots__ = (
+        "_subscribers",
+        "greeting",
+        "instructions",
+        "knowledge",
+        "language",
+        "manners",
+        "name",
+        "phrases",
+        "preset",
+        "stages",
+        "tools",
+    )
+
+    def __init__(
+        self,
+        instructions: Instructions,
+        *,
+        name: str = "agent",
+        stt: str | Stt | None = None,
+        llm: str | Llm | None = None,
+        tts: str | Tts | None = None,
+        vad: str | Vad | None = None,
+        knowledge: str | Path | None = None,
+        greeting: str | None = None,
+        language: str = "en",
+        preset: Preset = "adaptive",
+        phrases: Sequence[str] = (),
+        manners: Manners | None = None,
+    ) -> None:
+        self.instructions = instructions
+        self.name = name
+        self.stages = Stages(stt, llm, tts, vad)
+        self.knowledge = None if knowledge is None else Path(knowledge)
+        self.greeting = greeting
+        self.language = language
+        self.preset: Preset = preset
+        self.phrases = _texts(phrases, "phrases")
+        self.manners = manners or Manners()
+        end_call = end_call_tool()
+        self.tools: dict[str, Tool] = {end_call.name: end_call}
+        self._subscribers: dict[str, list[Callback]] = {}
+        _check(self)
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+
+    @overload
+    def tool(self, /, *, filler: str | None = None, deadline_s: float = 10.0) -> Callable[[F], F]: ...
+
+    def tool(
+        self, function: F | None = None, /, *, filler: str | None = None, deadline_s: float = 10.0
+    ) -> F | Callable[[F], F]:
+        """Let the model call a function, plain or async: `@agent.tool`, or `@agent.tool(filler=..., deadline_s=...)`.
+
+        The function needs a docstring that says when to use it, and a type on every parameter; one annotated `Call` is
+        given the call. `filler` is said while it runs: None is the agent's own, empty is none.
+        """
+
+        def declare(function: F) -> F:
+            tool = Tool(function, filler=filler, deadline_s=deadline_s)
+            if tool.name in self.tools:
+                raise AgentError(f'Agent "{self.name}" already has a tool {tool.name}: give this one another name.')
+            self.tools[tool.name] = tool
+            return function
+
+        return declare if function is None else declare(function)
+
+    @overload
+    def on(self, kind: EventKind, callback: Callback) -> None: ...
+
+    @overload
+    def on(self, kind: EventKind) -> Callable[[F], F]: ...
+
+    def on(self, kind: EventKind, callback: Callback | None = None) -> Callable[[F], F] | None:
+        """Have `callback(call, detail)` called on every event of this kind in every call; also a decorator."""
+        callbacks = self._subscribers.setdefault(checked_kind(kind), [])
+        if callback is not None:
+            callbacks.append(callback)
+            return None
+
+        def subscribe(function: F) -> F:
+            callbacks.append(function)
+            return function
+
+        return subscribe
+
+    @property
+    def subscribers(self) -> dict[str, tuple[Callback, ...]]:
+        """Event kind -> callbacks, to be handed to each `Call`."""
+        return {kind: tuple(callbacks) for kind, callbacks in self._subscribers.items()}
+
+    @property
+    def tool_specs(self) -> tuple[ToolSpec, ...]:
+        """All tools as the model sees them, in the order of their declaration; `end_call` first."""
+        return tuple(tool.spec for tool in self.tools.values())
+
+
+def _check(agent: Agent) -> None:
+    instructions = agent.instructions
+    if not callable(instructions) and not (isinstance(instructions, str) and instructions.strip()):
+        raise AgentError("An agent needs instructions: a text that says who it is, or a function of the call.")
+    if agent.preset not in get_args(Preset):
+        raise AgentError(f'There is no preset "{agent.preset}": use one of {", ".join(get_args(Preset))}.')
+    manners = agent.manners
+    for name in ("no_input_s", "max_duration_s", "max_tokens"):
+        value = getattr(manners, name)
+        if not (value > 0 and math.isfinite(value)):
+            raise AgentError(f"{name} of an agent's manners is {value}: give a number above 0.")
+    _texts(manners.reprompts, "reprompts")
+
+
+def _texts(values: Sequence[str], name: str) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise AgentError(f'"{name}" of an agent is a list of texts: put them in brackets.')
+    return tuple(values)
