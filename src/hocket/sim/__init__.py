@@ -1,0 +1,1 @@
+"""Calls without callers: a loop whose time is virtual, scripted people, stages with drawn delays."""
