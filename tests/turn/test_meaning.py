@@ -33,6 +33,8 @@ SAME = [
     ("my email is at", "my e-mail is @"),
     ("I'm gonna go", "im going to go"),
     ("M.F.A.", "m f a"),
+    ("am I a member?", "am i a member"),
+    ("A.B.C.", "a b c"),
     ("John's car", "johns car"),
     ("Wir hätten gern zwei Bier!", "wir hätten gern zwei bier"),
     ("", "uh um"),

@@ -23,6 +23,8 @@ def meaning(text: str) -> str:
             spelled += _uncontracted(word)
         else:
             spelled.append(word)
+    if _NUMERIC.isdisjoint(spelled) and not _DIGIT(lowered):
+        return " ".join(spelled)
     return " ".join(_joined(_numbers(spelled)))
 
 
@@ -99,7 +101,7 @@ def _joined(words: list[str]) -> list[str]:
                 kind = now
         else:
             now = "letters" if len(word) == 1 and word.isalpha() else ""
-        if now and now == kind:
+        if now and now == kind and not (word in _ARTICLES and out[-1] in _ARTICLES):
             out[-1] += word
         else:
             out.append(f"{word[:-2]}th" if word[0].isdigit() and word[-2:] in _ORDINAL_ENDINGS else word)
@@ -170,7 +172,10 @@ _SIGNS = (("%", " percent "), ("&", " and "), ("@", " at "), ("£", " pounds "),
 
 # Text of letters and spaces only, none of whose words is spelled in two ways, is its own normal form.
 _PLAIN = re.compile(r"[a-z ]*").fullmatch
-_REWRITTEN = frozenset(_SPELLINGS) | frozenset(_NUMBERS) | frozenset(_SCALES) | frozenset("abcdefghijklmnopqrstuvwxyz")
+_ARTICLES = frozenset("ai")  # single letters that are words
+_NUMERIC = frozenset(_NUMBERS) | frozenset(_SCALES) | frozenset("bcdefghjklmnopqrstuvwxyz")
+_REWRITTEN = frozenset(_SPELLINGS) | _NUMERIC
+_DIGIT = re.compile(r"\d").search
 _UNGROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))").sub
 _DOLLARS = re.compile(r"\$\s?(\d+(?:\.\d+)?)").sub
 _ABBREVIATIONS = re.compile(r"\b(?:[^\W\d_]\.){2,}").sub
