@@ -1,0 +1,103 @@
+"""How loud a line is, its noise floor, and when the last voice was heard on it."""
+
+from __future__ import annotations
+
+from math import log10
+
+import numpy as np
+
+from hocket.audio.frame import Samples
+
+SILENCE_DBFS = -100.0
+"""The level of digital silence."""
+
+VOICE_ABOVE_FLOOR_DB = 10.0
+"""A 10 ms frame this far above the noise floor counts as voice."""
+
+_FULL_SCALE_POWER = 32768.0**2
+_SILENCE_POWER = _FULL_SCALE_POWER * 10 ** (SILENCE_DBFS / 10)
+
+# The floor follows R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum
+# statistics" (2001): people cannot speak for seconds without a dip to the noise, so the least level of the last
+# seconds is the noise's. It falls within 50 ms, and rises once a window has passed.
+_WINDOW_FRAMES = 50
+_WINDOWS = 6
+_SMOOTHING = 0.4
+_START_DBFS = -50.0
+_LOWEST_DBFS = -67.0
+
+
+def rms_dbfs(samples: Samples) -> float:
+    """Level in dB against a full-scale square wave; `SILENCE_DBFS` for digital silence and for no samples."""
+    if not len(samples):
+        return SILENCE_DBFS
+    values = samples.astype(np.float32)
+    return 10 * log10(max(float(values.dot(values)) / len(values), _SILENCE_POWER) / _FULL_SCALE_POWER)
+
+
+def peak(samples: Samples) -> int:
+    """The largest magnitude, 0 to 32768."""
+    return int(np.abs(samples.astype(np.int32)).max(initial=0))
+
+
+def split_10ms(samples: Samples, rate: int) -> list[Samples]:
+    """Views of 10 ms each; the last may be shorter."""
+    step = rate // 100
+    return [samples[at : at + step] for at in range(0, len(samples), step)]
+
+
+class NoiseFloor:
+    """A line's noise floor in dBFS, from the levels of consecutive 10 ms frames.
+
+    A new line is taken to be at -50 dBFS or below for its first three seconds, so that a call which begins with
+    speech does not take the speech for noise; no line is taken to be quieter than -67 dBFS.
+    """
+
+    def __init__(self) -> None:
+        self.dbfs = _START_DBFS
+        self._smooth = _START_DBFS
+        self._frames = 0
+        self._lowest_now = _START_DBFS
+        self._lowest_before = [_START_DBFS] * _WINDOWS
+
+    def push(self, dbfs: float) -> None:
+        """Take the next frame's level."""
+        self._smooth += _SMOOTHING * (max(dbfs, _LOWEST_DBFS) - self._smooth)
+        if self._smooth < self._lowest_now:
+            self._lowest_now = self._smooth
+            self.dbfs = min(self.dbfs, self._smooth)
+        self._frames += 1
+        if self._frames == _WINDOW_FRAMES:
+            self._lowest_before = [*self._lowest_before[1:], self._lowest_now]
+            self._lowest_now = self._smooth
+            self._frames = 0
+            self.dbfs = min(self._lowest_before)
+
+
+class VoiceLevel:
+    """When a stream of `rate` Hertz last carried voice, judged by its level alone.
+
+    Detectors of voice activity stay high for about 100 ms after people stop; this tells when they stopped.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.floor = NoiseFloor()
+        self.last_voice_end = 0
+        """Media time just after the last 10 ms frame that counted as voice; 0 before there was any."""
+        self._rate = rate
+        self._end = 0
+
+    @property
+    def quiet_ms(self) -> float:
+        """How long the level has been below that of voice."""
+        return (self._end - self.last_voice_end) * 1000 / self._rate
+
+    def push(self, samples: Samples, at: int) -> None:
+        """Take the next samples, shape (n,), whose first has media time `at`; best a multiple of 10 ms."""
+        for frame in split_10ms(samples, self._rate):
+            dbfs = rms_dbfs(frame)
+            at += len(frame)
+            self.floor.push(dbfs)
+            if dbfs > self.floor.dbfs + VOICE_ABOVE_FLOOR_DB:
+                self.last_voice_end = at
+        self._end = at
