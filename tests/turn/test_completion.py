@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket.turn.completion import OPEN, Asked, completion
+
+YES_NO = Asked("yes_no")
+
+# text, what was asked, lowest and highest score
+ANCHORS = [
+    ("", OPEN, 0.0, 0.0),
+    ("um", OPEN, 0.05, 0.05),
+    ("what time do you open um", OPEN, 0.05, 0.05),
+    ("i was hoping for let me see", OPEN, 0.05, 0.05),
+    ("so", OPEN, 0.1, 0.1),
+    ("i would like to", OPEN, 0.1, 0.1),
+    ("my name is", OPEN, 0.1, 0.1),
+    ("i want", OPEN, 0.1, 0.3),
+    ("can you tell me", OPEN, 0.1, 0.3),
+    ("my number is four one five", OPEN, 0.2, 0.2),
+    ("my number is four one five five five five one two three four", OPEN, 0.9, 0.9),
+    ("the large pepperoni pizza", OPEN, 0.55, 0.7),
+    ("what time do you open on sunday", OPEN, 0.9, 0.9),
+    ("cancel my appointment please", OPEN, 0.9, 0.9),
+    ("i need a table for two", OPEN, 0.9, 0.9),
+    ("how are you", OPEN, 0.9, 0.9),
+    ("yes", OPEN, 0.85, 0.85),
+    ("yes", YES_NO, 0.95, 0.95),
+    ("yes i am", YES_NO, 0.95, 0.95),
+    ("yes but", YES_NO, 0.1, 0.1),
+    ("one two three four", Asked("digits", 4), 0.95, 0.95),
+    ("one two three", Asked("digits", 4), 0.2, 0.2),
+    ("12 34", Asked("digits", 4), 0.95, 0.95),
+    ("four", Asked("number"), 0.6, 1.0),
+    ("john at gmail", Asked("email"), 0.1, 0.3),
+    ("john at gmail dot com", Asked("email"), 0.95, 0.95),
+    ("john@gmail.com", Asked("email"), 0.95, 0.95),
+]
+
+
+@pytest.mark.parametrize(("text", "asked", "lowest", "highest"), ANCHORS)
+def test_anchors(text: str, asked: Asked, lowest: float, highest: float) -> None:
+    assert lowest <= completion(text, asked) <= highest
+
+
+WORDS = "um,the,i,want,to,what,time,is,it,four,yes,please,you,tell,me,like,that,not,so,may,monday,don't,it's,at,dot,com"
+
+
+@given(
+    st.lists(st.sampled_from(WORDS.split(","))),
+    st.lists(st.sampled_from([". ", ", ", "? ", "... "]), min_size=26),
+    st.sampled_from([OPEN, YES_NO, Asked("digits", 4), Asked("digits"), Asked("date"), Asked("email")]),
+)
+def test_any_words_have_a_score_that_case_and_punctuation_do_not_change(
+    words: list[str], marks: list[str], asked: Asked
+) -> None:
+    score = completion(" ".join(words), asked)
+    assert 0 <= score <= 1
+    if len(words) <= 26:
+        marked = "".join(word.title() + mark for word, mark in zip(words, marks, strict=False))
+        assert completion(marked, asked) == score or len(marked) > 160
+
+
+@given(st.text(), st.sampled_from([OPEN, YES_NO, Asked("digits")]))
+def test_no_text_is_too_odd(text: str, asked: Asked) -> None:
+    assert 0 <= completion(text, asked) <= 1
