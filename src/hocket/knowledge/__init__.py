@@ -1,0 +1,1 @@
+"""An agent's knowledge: documents cut into passages, and an index that finds the closest of them."""
