@@ -33,6 +33,10 @@ class SpeechPaused(_Event, frozen=True):
     last_speech: int
 
 
+class SpeechResumed(_Event, frozen=True):
+    """The level rose again after `SpeechPaused`, before the detector had decided: it was only a gap between sounds."""
+
+
 class SpeechStopped(_Event, frozen=True):
     """Voice activity ended."""
 
@@ -118,10 +122,11 @@ class SayRequested(_Event, frozen=True):
 
 
 class EndRequested(_Event, frozen=True):
-    """The agent's own code, or the operator, ends the call after what is being said."""
+    """The agent, or the operator, ends the call after what is being said."""
 
     reason: str
-    goodbye: str = ""
+    goodbye: str | None = None
+    """Said first; empty for none; None for the reply that is on its way, or the agent's own goodbye without one."""
 
 
 class CallerLeft(_Event, frozen=True):
@@ -138,6 +143,7 @@ Event: TypeAlias = (
     CallStarted
     | SpeechStarted
     | SpeechPaused
+    | SpeechResumed
     | SpeechStopped
     | Transcribed
     | TurnScored

@@ -1,0 +1,40 @@
+# Every target sets itself up: the first run makes .venv from the lock, later runs start at once.
+PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(if $(shell $(v) -c 'import sys,venv; print(sys.version_info >= (3,11) or "")' 2>/dev/null),$(v))))
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+MODELS := .venv/.models
+
+.PHONY: demo test check bench soak setup clean
+
+demo: $(MODELS) ## hold one real-time call with recorded callers, offline
+	@$(BIN)/hocket demo
+
+test: $(MODELS) ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(MODELS) ## format, lint, types, layers, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest
+
+bench: $(MODELS) ## print every figure of the README and write benchmarks/results
+	@for question in benchmarks/[a-z]*.py; do $(BIN)/python $$question || exit 1; done
+
+setup: $(MODELS)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "hocket needs Python 3.11 or later with the venv module; none was found on the PATH."; exit 2; }
+	@echo "Setting up .venv (about half a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(MODELS): $(INSTALLED)
+	@$(BIN)/hocket models
+	@touch $@
+
+clean: ## remove everything that was made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache

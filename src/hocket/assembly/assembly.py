@@ -1,0 +1,140 @@
+"""What all calls of an agent share in one process, and the sessions made from it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from hocket.agent.agent import Agent
+from hocket.assembly import providers
+from hocket.knowledge.documents import load_documents
+from hocket.knowledge.index import LexicalIndex
+from hocket.session.pacing import Wheel
+from hocket.session.sayings import Sayings
+from hocket.session.session import Session, Stages
+from hocket.stages.llm import Llm
+from hocket.stages.retriever import Retriever
+from hocket.stages.stt import Stt
+from hocket.stages.transport import Transport
+from hocket.stages.tts import Tts
+from hocket.stages.vad import Vad
+from hocket.trace.log import TraceLog
+from hocket.trace.records import TimeKind
+from hocket.turn.config import TurnConfig
+from hocket.turn.endpointing import PRESETS
+
+
+@asynccontextmanager
+async def assemble(agent: Agent) -> AsyncIterator[Assembly]:
+    """Open an agent's stages and knowledge; they are closed when the block is left.
+
+    Raises `AgentError` for knowledge that cannot be read, `ConfigError` for an unknown provider and `MissingError` for
+    a package or a model that is not there.
+    """
+    passages = load_documents(agent.knowledge).passages if agent.knowledge else ()
+    phrases = (*agent.phrases, *(passage.text for passage in passages), *agent.tools)
+    assembly = Assembly(
+        agent,
+        vad=providers.vad(agent.stages.vad),
+        stt=providers.stt(agent.stages.stt, phrases),
+        llm=providers.llm(agent.stages.llm),
+        tts=providers.tts(agent.stages.tts),
+        retriever=LexicalIndex(passages) if passages else None,
+    )
+    try:
+        yield assembly
+    finally:
+        await assembly.close()
+
+
+class Assembly:
+    """An agent, ready to take calls on the running loop."""
+
+    def __init__(
+        self, agent: Agent, *, vad: Vad, stt: Stt, llm: Llm, tts: Tts, retriever: Retriever | None = None
+    ) -> None:
+        self.agent = agent
+        self.vad = vad
+        self.stt = stt
+        self.llm = llm
+        self.tts = tts
+        self.retriever = retriever
+        self.config = turn_config(agent, retriever is not None)
+        self._wheel = Wheel()
+        self._sayings: dict[int, Sayings] = {}
+
+    async def prepare(self, rate: int) -> Sayings:
+        """Synthesise the agent's fixed sentences for lines of `rate` Hertz, so that no call waits for them."""
+        sayings = self._sayings.setdefault(rate, Sayings(self.tts, rate))
+        config = self.config
+        await sayings.prepare((config.greeting, *config.fillers, *config.reprompts, config.goodbye, config.apology))
+        return sayings
+
+    async def session(
+        self,
+        transport: Transport,
+        *,
+        call_id: str,
+        caller: str = "",
+        parameters: dict[str, Any] | None = None,
+        trace: TraceLog | None = None,
+        recording: Path | None = None,
+    ) -> Session:
+        """A session for one call; `await session.run()` holds it."""
+        stages = Stages(
+            self.vad,
+            self.stt,
+            self.llm,
+            self.tts,
+            transport,
+            await self.prepare(transport.output_rate),
+            self.retriever,
+        )
+        return Session(
+            self.agent,
+            stages,
+            self.config,
+            self._wheel,
+            call_id=call_id,
+            caller=caller,
+            parameters=parameters,
+            trace=trace,
+            time=self._time(),
+            recording=recording.name if recording else "",
+        )
+
+    async def close(self) -> None:
+        """Close what the stages hold: processes, sockets, threads."""
+        for stage in (self.stt, self.llm, self.tts, self.vad):
+            if close := getattr(stage, "close", None):
+                closing = close()
+                if inspect.isawaitable(closing):
+                    await closing
+
+    def _time(self) -> TimeKind:
+        if not getattr(asyncio.get_running_loop(), "modelled", False):
+            return "real"
+        simulated = all(getattr(stage, "simulated", False) for stage in (self.vad, self.stt, self.llm, self.tts))
+        return "virtual" if simulated else "modelled"
+
+
+def turn_config(agent: Agent, has_knowledge: bool) -> TurnConfig:
+    """The turn policy that an agent declares."""
+    manners = agent.manners
+    return TurnConfig(
+        endpointing=PRESETS[agent.preset],
+        speculate=True,
+        retrieve=has_knowledge,
+        greeting=agent.greeting or "",
+        greeting_interruptible=manners.greeting_interruptible,
+        reprompts=manners.reprompts,
+        goodbye=manners.goodbye,
+        fillers=(manners.filler,) if manners.filler else (),
+        no_input_ms=round(manners.no_input_s * 1000),
+        max_duration_ms=round(manners.max_duration_s * 1000),
+        tool_deadlines_ms={tool.name: round(tool.deadline_s * 1000) for tool in agent.tools.values()},
+    )

@@ -1,0 +1,85 @@
+"""Provider names -> stages. A provider's module is imported when somebody names it, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from hocket.errors import ConfigError
+from hocket.stages.llm import Llm
+from hocket.stages.stt import Stt
+from hocket.stages.tts import Tts
+from hocket.stages.vad import Vad
+
+S = TypeVar("S")
+
+
+def vad(named: str | Vad | None) -> Vad:
+    """The detector; embedded Silero when None."""
+    return _resolve("vad", named, "silero", _VAD)
+
+
+def stt(named: str | Stt | None, phrases: Sequence[str]) -> Stt:
+    """The recogniser, biased to `phrases` where it can be; embedded pocketsphinx when None."""
+    return _resolve("stt", named, "pocketsphinx", {"pocketsphinx": lambda _: _pocketsphinx(phrases)})
+
+
+def llm(named: str | Llm | None) -> Llm:
+    """The model; the offline responder when None."""
+    return _resolve("llm", named, "responder", _LLM)
+
+
+def tts(named: str | Tts | None) -> Tts:
+    """The voice; an offline one when None."""
+    return _resolve("tts", named, "offline", _TTS)
+
+
+def _resolve(stage: str, named: str | S | None, default: str, makers: dict[str, Callable[[str], S]]) -> S:
+    if named is not None and not isinstance(named, str):
+        return named
+    vendor, _, model = (named or default).partition("/")
+    if vendor not in makers:
+        known = ", ".join(sorted(makers))
+        raise ConfigError(f'There is no {stage} provider "{vendor}": use one of {known}, or give a stage of your own.')
+    return makers[vendor](model)
+
+
+def _silero(model: str) -> Vad:
+    from hocket.providers.silero import Silero
+
+    return Silero()
+
+
+def _pocketsphinx(phrases: Sequence[str]) -> Stt:
+    from hocket.providers.pocketsphinx import Pocketsphinx
+
+    return Pocketsphinx(phrases)
+
+
+def _responder(model: str) -> Llm:
+    from hocket.providers.responder import Responder
+
+    return Responder()
+
+
+def _flite(model: str) -> Tts:
+    from hocket.providers.flite import Flite
+
+    return Flite(model or "rms")
+
+
+def _espeak(model: str) -> Tts:
+    from hocket.providers.espeak import Espeak
+
+    return Espeak(model or "en-us")
+
+
+def _offline(model: str) -> Tts:
+    from hocket.providers.voices import offline_voice
+
+    return offline_voice()
+
+
+_VAD: Final[dict[str, Callable[[str], Vad]]] = {"silero": _silero}
+_LLM: Final[dict[str, Callable[[str], Llm]]] = {"responder": _responder}
+_TTS: Final[dict[str, Callable[[str], Tts]]] = {"flite": _flite, "espeak": _espeak, "offline": _offline}

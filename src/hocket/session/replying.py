@@ -1,0 +1,214 @@
+"""One reply, read top to bottom: request -> tokens -> segments -> speech -> the speaker's gate."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final
+
+from hocket.errors import LlmError, StageError
+from hocket.ids import ReplyId
+from hocket.session.retrieval import Retrieval
+from hocket.session.sayings import Sayings
+from hocket.session.speaking import Speaker
+from hocket.session.tool_calls import ToolCalls
+from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, ToolSpec, Usage
+from hocket.stages.tts import Tts
+from hocket.trace.records import Mark
+from hocket.turn.events import Event, ReplyFailed
+from hocket.turn.history import Entry
+from hocket.turn.speakable import Segmenter
+
+log = logging.getLogger(__name__)
+
+TOOL_ROUNDS: Final = 4
+"""How often a model may ask for tools within one reply."""
+
+STALL_S: Final = 10.0
+"""A model or a voice that brings nothing for so long is lost."""
+
+
+class Replying:
+    """Computes replies of one call. Which may be heard, and when, is the engine's business."""
+
+    def __init__(
+        self,
+        llm: Llm,
+        tts: Tts,
+        instructions: str,
+        tools: tuple[ToolSpec, ...],
+        max_tokens: int,
+        language: str,
+        history: Callable[[], tuple[Entry, ...]],
+        retrieval: Retrieval | None,
+        tool_calls: ToolCalls,
+        sayings: Sayings,
+        speaker: Speaker,
+        post: Callable[[Event], None],
+        mark: Callable[[Mark], None],
+    ) -> None:
+        self._llm = llm
+        self._tts = tts
+        self._prefix = LlmRequest(instructions, (), tools, max_tokens=max_tokens, language=language)
+        self._history = history
+        self._retrieval = retrieval
+        self._tool_calls = tool_calls
+        self._sayings = sayings
+        self._speaker = speaker
+        self._post = post
+        self._mark = mark
+
+    async def answer(self, reply: ReplyId, text: str) -> None:
+        """Reply to the caller's words."""
+        request = await self._request(text)
+        await self._speak(reply, self._write(reply, request))
+
+    async def say(self, reply: ReplyId, text: str) -> None:
+        """Say these very words."""
+        prepared = self._sayings.get(text)
+        if not prepared:
+            await self._speak(reply, _once(text))
+            return
+        for chunk in prepared:
+            await self._speaker.feed(reply, chunk)
+        self._complete(reply)
+
+    async def fill(self, reply: ReplyId, text: str) -> None:
+        """Play fixed words while the reply is not there."""
+        await self._sayings.prepare((text,))
+        self._speaker.fill(reply, self._sayings.get(text))
+
+    async def _request(self, text: str) -> LlmRequest:
+        messages = [_message(entry) for entry in self._history()]
+        # A committed turn is in the history already; a speculative one is not, and must not be.
+        if not messages or messages[-1].role != "user":
+            messages.append(Message("user", text))
+        elif not messages[-1].content.endswith(text):
+            messages[-1] = Message("user", f"{messages[-1].content} {text}")
+        passages = await self._retrieval.newest() if self._retrieval else ()
+        prefix = self._prefix
+        return LlmRequest(
+            prefix.instructions, tuple(messages), prefix.tools, passages, prefix.max_tokens, prefix.language
+        )
+
+    async def _speak(self, reply: ReplyId, text: AsyncGenerator[str, None]) -> None:
+        """Text to speech to the speaker; every failure becomes one fact for the engine."""
+        try:
+            async with aclosing(text), aclosing(self._tts.speak(self._handed_over(reply, text), self._rate)) as speech:
+                first = True
+                async for chunk in speech:
+                    if first:
+                        first = False
+                        self._mark(Mark("tts", "first", reply))
+                    await self._speaker.feed(reply, chunk)
+            self._mark(Mark("tts", "ended", reply))
+        except StageError as error:
+            self._fail(reply, str(error))
+        except Exception as error:  # a stage that somebody else wrote must not take the call down
+            log.exception("reply %d failed", reply)
+            self._fail(reply, f"{type(error).__name__} in a stage")
+        else:
+            self._complete(reply)
+
+    @property
+    def _rate(self) -> int:
+        return self._sayings.rate
+
+    def _complete(self, reply: ReplyId) -> None:
+        if not self._speaker.complete(reply):
+            self._post(ReplyFailed(reply, "nothing to say"))
+
+    def _fail(self, reply: ReplyId, reason: str) -> None:
+        self._speaker.complete(reply)
+        self._post(ReplyFailed(reply, reason))
+
+    async def _handed_over(self, reply: ReplyId, text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        """The text on its way into the voice, with the moments it is handed over."""
+        first = True
+        async for piece in text:
+            if first:
+                first = False
+                self._mark(Mark("tts", "started", reply))
+            self._mark(Mark("tts", "segment", reply, piece, len(piece)))
+            yield piece
+
+    async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
+        """The model's text, cut as the voice wants it, with its tools run in between."""
+        for _ in range(TOOL_ROUNDS):
+            segmenter = Segmenter() if self._tts.takes == "segments" else None
+            written: list[str] = []
+            wanted: list[ToolCall] = []
+            async with aclosing(self._deltas(reply, request)) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, ToolCall):
+                        wanted.append(delta)
+                        continue
+                    written.append(delta.text)
+                    if segmenter is None:
+                        yield delta.text
+                    else:
+                        for segment in segmenter.push(delta.text):
+                            yield segment
+            if segmenter is not None:
+                for segment in segmenter.flush():
+                    yield segment
+            if not wanted:
+                return
+            request = await self._with_results(reply, request, "".join(written), wanted)
+        raise LlmError(f"{self._llm.name} asked for tools {TOOL_ROUNDS} times without an answer.", retryable=False)
+
+    async def _deltas(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[TextDelta | ToolCall, None]:
+        """One request, with its marks and a bound on its silence."""
+        tokens = 0
+        ended = False
+        self._mark(Mark("llm", "started", reply))
+        try:
+            async with aclosing(self._llm.reply(request)) as deltas:
+                while (delta := await self._next(deltas)) is not None:
+                    if isinstance(delta, Usage):
+                        continue
+                    if not tokens:
+                        self._mark(Mark("llm", "first", reply))
+                    tokens += 1
+                    yield delta
+            ended = True
+        finally:
+            self._mark(Mark("llm", "ended" if ended else "cancelled", reply, count=tokens))
+
+    async def _next(self, deltas: AsyncGenerator[LlmDelta, None]) -> LlmDelta | None:
+        """The next delta; None at the end."""
+        # The bound is around each wait, not around the loop: a timeout must never span a generator's yield.
+        try:
+            async with asyncio.timeout(STALL_S):
+                return await anext(deltas, None)
+        except TimeoutError:
+            raise LlmError(f"{self._llm.name} sent nothing for {STALL_S:g} s.") from None
+
+    async def _with_results(
+        self, reply: ReplyId, request: LlmRequest, written: str, wanted: list[ToolCall]
+    ) -> LlmRequest:
+        """Run the tools side by side and go on from their results."""
+        calls = [self._tool_calls.request(reply, call) for call in wanted]
+        asked = tuple(ToolCall(call, tool.name, tool.arguments) for call, tool in zip(calls, wanted, strict=True))
+        messages = [*request.messages, Message("assistant", written, asked)]
+        for call in calls:
+            messages.append(Message("tool", await self._tool_calls.result(call), tool_call_id=call))
+        return LlmRequest(
+            request.instructions,
+            tuple(messages),
+            request.tools,
+            request.passages,
+            request.max_tokens,
+            request.language,
+        )
+
+
+def _message(entry: Entry) -> Message:
+    calls = tuple(ToolCall(call.id, call.name, call.arguments) for call in entry.tool_calls)
+    return Message(entry.role, entry.text, calls, entry.tool_call_id)
+
+
+async def _once(text: str) -> AsyncGenerator[str, None]:
+    yield text

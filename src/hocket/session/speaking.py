@@ -1,0 +1,258 @@
+"""The agent's voice: from buffered speech, through the gate, to the caller's end of the line.
+
+Audio is sent when it is due and at most `ahead_ms` before, so that falling silent takes no longer than a fade. What has
+sounded is known by the sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hocket.audio.frame import FRAME_MS, Samples
+from hocket.audio.playout import Playout
+from hocket.clock import MS, SECOND
+from hocket.ids import NO_REPLY, ReplyId
+from hocket.session.pacing import Wheel
+from hocket.stages.transport import Transport
+from hocket.stages.tts import SpeechChunk
+from hocket.trace.records import Mark
+from hocket.turn.events import Event, PlayoutFinished, PlayoutStarted, PlayoutStopped, ReplyReady
+
+BUFFER_MS: Final = 20_000
+"""Speech synthesised ahead of its sound; the synthesis of a longer reply waits."""
+
+
+class Speaker:
+    """Plays one reply at a time, and fillers before it."""
+
+    def __init__(
+        self, transport: Transport, wheel: Wheel, post: Callable[[Event], None], mark: Callable[[Mark], None]
+    ) -> None:
+        self._transport = transport
+        self._line = _FarEnd(transport)
+        self._wheel = wheel
+        self._post = post
+        self._mark = mark
+        self._loop = asyncio.get_running_loop()
+        self._reply = NO_REPLY
+        self._playout = Playout(transport.output_rate)
+        self._filler: Playout | None = None
+        self._gate_open = False
+        self._announcement: asyncio.TimerHandle | None = None
+        self._room = asyncio.Event()
+
+    def begin(self, reply: ReplyId) -> None:
+        """A new reply takes the place of the last one, whose sound has been stopped or finished."""
+        self._forget_announcement()
+        self._wheel.stop(self)
+        self._reply = reply
+        self._playout = Playout(self._transport.output_rate)
+        self._filler = None
+        self._gate_open = False
+        self._room.set()
+
+    async def feed(self, reply: ReplyId, chunk: SpeechChunk) -> None:
+        """Buffer speech of a reply. Waits while `BUFFER_MS` are buffered; speech of another reply is dropped."""
+        if reply != self._reply:
+            return
+        playout = self._playout
+        first = playout.first_audible is None
+        playout.append(chunk.samples, chunk.text)
+        if first and playout.first_audible is not None:
+            self._post(ReplyReady(reply))
+        if self._gate_open and reply == self._reply:
+            self._run()
+        if playout.buffered_ms > BUFFER_MS:
+            self._room.clear()
+            await self._room.wait()
+
+    def complete(self, reply: ReplyId) -> bool:
+        """No more speech will come. False when nothing audible came at all."""
+        if reply != self._reply:
+            return True
+        self._playout.finish()
+        if self._gate_open:
+            self._run()
+        return self._playout.first_audible is not None
+
+    def open_gate(self, reply: ReplyId) -> None:
+        """From now on the reply is heard."""
+        assert reply == self._reply, "the gate opens for the reply that is buffered"
+        self._gate_open = True
+        self._mark(Mark("playout", "started", reply))
+        self._run()
+
+    def fill(self, reply: ReplyId, speech: Sequence[SpeechChunk]) -> None:
+        """Play fixed words at once, before the reply."""
+        assert reply == self._reply, "fillers belong to the reply that is waited for"
+        filler = Playout(self._transport.output_rate)
+        for chunk in speech:
+            filler.append(chunk.samples, chunk.text)
+        filler.finish()
+        self._filler = filler
+        self._run()
+
+    def pause(self, reply: ReplyId) -> None:
+        """Fall silent within a fade; the position is kept."""
+        playout = self._playing
+        self._take_back(playout)
+        playout.pause()
+        self._send_fade(playout)
+
+    def resume(self, reply: ReplyId) -> None:
+        """Go on from the very sample."""
+        self._playing.resume()
+        self._run()
+
+    def stop(self, reply: ReplyId) -> None:
+        """Fall silent for good, and say what was heard."""
+        if reply != self._reply:
+            return
+        playout = self._playing
+        self._take_back(playout)
+        position = self._line.position(playout)
+        playout.cut()
+        self._send_fade(playout)
+        spoken = self._playout
+        if playout is not spoken:  # a filler: nothing of the reply itself has sounded
+            position = 0
+        self._mark(Mark("playout", "cancelled", reply, count=position))
+        self._room.set()
+        self._reply = NO_REPLY
+        self._post(PlayoutStopped(reply, spoken.heard(position).strip(), spoken.unheard(position).strip()))
+
+    def played(self, sample: int, bound_ms: float) -> None:
+        """The far end reports what has sounded."""
+        self._line.acknowledge(sample, bound_ms)
+
+    def close(self) -> None:
+        self._forget_announcement()
+        self._wheel.stop(self)
+        self._room.set()
+        self._reply = NO_REPLY
+
+    @property
+    def _playing(self) -> Playout:
+        return self._filler or self._playout
+
+    def _run(self) -> None:
+        self._send_due()
+        if not self._playing.finished:
+            self._wheel.start(self, self._send_due)
+
+    def _send_due(self) -> None:
+        """Keep the far end's buffer filled, and stop ticking when there is nothing to send."""
+        while self._line.wants_audio():
+            playout = self._playing
+            began = playout.taken
+            frame = playout.take(self._line.frame_samples)
+            if frame is not None:
+                starts_at = self._line.send(frame)
+                if playout is self._playout:
+                    self._watch_for_sound(playout, began, starts_at)
+            elif self._filler is not None and self._filler.finished:
+                self._filler = None
+                if not self._gate_open:
+                    self._wheel.stop(self)
+                    return
+            else:
+                self._wheel.stop(self)
+                if self._playout.finished:
+                    self._loop.call_at(self._line.silent_at / SECOND, self._ended, self._reply)
+                return
+        if self._playout.buffered_ms < BUFFER_MS:
+            self._room.set()
+
+    def _take_back(self, playout: Playout) -> None:
+        self._line.clear(playout)
+        if playout.first_audible is None or playout.taken <= playout.first_audible:
+            self._forget_announcement()
+
+    def _send_fade(self, playout: Playout) -> None:
+        self._wheel.stop(self)
+        while (frame := playout.take(self._line.frame_samples)) is not None:
+            self._line.send(frame)
+
+    def _watch_for_sound(self, playout: Playout, began: int, starts_at: int) -> None:
+        """The first audible sample is announced when it sounds, not when it is sent."""
+        audible = playout.first_audible
+        if audible is not None and began <= audible < playout.taken:
+            sounds_at = starts_at + (audible - began) * SECOND // self._transport.output_rate
+            self._announcement = self._loop.call_at(sounds_at / SECOND, self._announce, self._reply)
+
+    def _announce(self, reply: ReplyId) -> None:
+        self._announcement = None
+        if reply == self._reply:
+            self._mark(Mark("playout", "first", reply))
+            self._post(PlayoutStarted(reply))
+
+    def _forget_announcement(self) -> None:
+        if self._announcement is not None:
+            self._announcement.cancel()
+            self._announcement = None
+
+    def _ended(self, reply: ReplyId) -> None:
+        if reply != self._reply or not self._playout.finished:
+            return
+        playout = self._playout
+        self._mark(Mark("playout", "ended", reply, count=playout.taken))
+        self._reply = NO_REPLY
+        self._post(PlayoutFinished(reply, playout.heard(playout.taken).strip()))
+
+
+class _FarEnd:
+    """A model of what the far end has been sent and what of it has sounded."""
+
+    __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_sent", "_transport", "frame_samples",
+                 "silent_at")  # fmt: skip
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._ahead = max(FRAME_MS, transport.ahead_ms) * MS
+        self.frame_samples = transport.output_rate * FRAME_MS // 1000
+        self.silent_at = 0
+        """When all that has been sent will have sounded."""
+        self._sent = 0
+        self._acknowledged: int | None = None
+        self._bound_ms = 0.0
+        self._cleared = 0
+
+    def wants_audio(self) -> bool:
+        return self.silent_at - self._now() < self._ahead
+
+    def send(self, frame: Samples) -> int:
+        """Send a frame; returns when it begins to sound."""
+        starts_at = max(self._now(), self.silent_at)
+        self._transport.send(frame)
+        self._sent += len(frame)
+        self.silent_at = starts_at + len(frame) * SECOND // self._transport.output_rate
+        return starts_at
+
+    def clear(self, playout: Playout) -> None:
+        """Take back what has not sounded."""
+        self._cleared = self._transport.clear()
+        if self._cleared:
+            self._sent -= self._cleared
+            playout.rewind(self._cleared)
+            self.silent_at = self._now()
+
+    def acknowledge(self, sample: int, bound_ms: float) -> None:
+        self._acknowledged = sample
+        self._bound_ms = bound_ms
+
+    def position(self, playout: Playout) -> int:
+        """How much of a playout has sounded for sure."""
+        if self._cleared or self.silent_at <= self._now():
+            return playout.taken
+        rate = self._transport.output_rate
+        if self._acknowledged is None:
+            pending = (self.silent_at - self._now()) * rate // SECOND
+        else:
+            pending = self._sent - self._acknowledged + round(self._bound_ms * rate / 1000)
+        return playout.position_at(max(0, playout.sent - pending))
+
+    def _now(self) -> int:
+        return round(self._loop.time() * SECOND)

@@ -1,0 +1,76 @@
+"""Voice activity: from a detector's windows and the line's level to the facts the engine is told.
+
+The detector says whether somebody speaks; the level says when they stopped, because detectors stay high for about
+100 ms after people do. All times are nanoseconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from hocket.turn.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+
+_MS: Final = 1_000_000
+
+THRESHOLD: Final = 0.45
+"""Probability from which a window is speech."""
+
+QUIET: Final = 80 * _MS
+"""A level so long below that of voice is a pause and not the closure of a consonant."""
+
+BACK: Final = 200 * _MS
+"""How far before its first window speech may have begun."""
+
+LATENESS: Final = 100 * _MS
+"""A detector's typical delay at an offset, taken where the level says nothing because the line is loud."""
+
+Edge: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
+
+
+class Activity:
+    """The caller's voice on one line."""
+
+    __slots__ = ("_last_voice", "_onset", "_paused", "_voice_began", "speaking")
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self._paused = False
+        self._onset = 0
+        self._voice_began = 0
+        self._last_voice = 0
+
+    def level(self, end: int, last_voice: int) -> Edge | None:
+        """The level up to `end` is known; voice was last heard at `last_voice` (its end)."""
+        if last_voice - self._last_voice > QUIET:
+            self._voice_began = max(last_voice - 20 * _MS, self._last_voice)
+        self._last_voice = last_voice
+        if not self.speaking:
+            return None
+        if not self._paused and end - last_voice >= QUIET and last_voice > self._onset:
+            self._paused = True
+            return SpeechPaused(last_voice)
+        if self._paused and end - last_voice < QUIET:
+            self._paused = False
+            return SpeechResumed()
+        return None
+
+    def window(self, start: int, end: int, probability: float) -> Edge | None:
+        """The detector's verdict on the audio from `start` to `end`."""
+        if probability >= THRESHOLD:
+            if self.speaking:
+                return None
+            self.speaking = True
+            self._paused = False
+            began = self._voice_began if start - BACK <= self._voice_began < end else start
+            self._onset = max(began, 0)
+            return SpeechStarted(self._onset)
+        if not self.speaking:
+            return None
+        self.speaking = self._paused = False
+        return SpeechStopped(self._last_speech(end))
+
+    def _last_speech(self, flip: int) -> int:
+        heard = self._last_voice
+        if flip - heard < 10 * _MS:  # loud to the end: the level cannot tell
+            heard = flip - LATENESS
+        return max(self._onset, min(heard, flip))

@@ -1,0 +1,159 @@
+"""The reducer while the floor is the caller's: endpointing, speculation, commit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hocket.turn import replying
+from hocket.turn.asked import OPEN
+from hocket.turn.backchannel import is_word
+from hocket.turn.commands import Finalize, ScoreTurn, StartRetrieval
+from hocket.turn.completion import completion
+from hocket.turn.events import SpeechPaused, SpeechStarted, SpeechStopped, Transcribed
+from hocket.turn.meaning import same_meaning
+from hocket.turn.speculation import FRESH, LAST_WORD, LEAD, READS_COMPLETE
+from hocket.turn.state import MS, State
+from hocket.turn.timers import Reason
+
+FINAL_WAIT: Final = 800 * MS
+"""How long words may still come for speech that has none yet."""
+
+
+def speech_started(s: State, now: int, event: SpeechStarted) -> None:
+    s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE)
+    s.timers.set(Reason.STUCK, now + s.config.no_input_ms * MS)
+    s.acoustic = None
+
+
+def speech_paused(s: State, now: int, event: SpeechPaused) -> None:
+    _speculate_if_worth(s, now)
+
+
+def speech_resumed(s: State, now: int) -> None:
+    s.timers.stop(Reason.SPECULATE)
+
+
+def speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
+    s.timers.set(Reason.CANDIDATE, now + s.config.endpointing.silence_ms * MS)
+    _speculate_if_worth(s, now)
+
+
+def transcribed(s: State, now: int, event: Transcribed) -> None:
+    """The words changed, or a final came."""
+    text = s.transcript.text
+    reply = s.reply
+    if reply and not same_meaning(reply.text, text):
+        replying.drop(s, "the words changed")
+        s.speculation.outcomes.append(False)
+    if s.config.retrieve and s.transcript.stable:
+        s.emit(StartRetrieval(s.transcript.stable))
+    if s.caller.speaking:
+        s.timers.set(Reason.STUCK, now + s.config.endpointing.stuck_ms * MS)
+        if s.caller.quiet:
+            _speculate_if_worth(s, now)
+    elif text:
+        if s.timers.has(Reason.CANDIDATE):
+            _speculate_if_worth(s, now)
+        else:
+            _after_candidate(s, now)
+    elif event.finalized and not s.timers.has(Reason.CANDIDATE):
+        nothing_said(s, now)
+
+
+def turn_scored(s: State, now: int) -> None:
+    if s.timers.has(Reason.COMMIT):
+        _after_candidate(s, now)
+
+
+def candidate(s: State, now: int) -> None:
+    """First stage: everything downstream starts."""
+    s.emit(Finalize())
+    s.emit(ScoreTurn())
+    _after_candidate(s, now)
+
+
+def _after_candidate(s: State, now: int) -> None:
+    """Arm the second stage from what is known by now."""
+    if not takes_turn(s):
+        s.timers.stop(Reason.COMMIT, Reason.SPECULATE)
+        s.timers.set(Reason.FINALIZE, max(now, s.caller.stopped_at) + FINAL_WAIT)
+        return
+    s.timers.stop(Reason.FINALIZE)
+    # Words the detector never heard as speech count from their own arrival.
+    flip = s.caller.stopped_at or now
+    s.caller.stopped_at = flip
+    s.caller.last_speech = s.caller.last_speech or flip
+    s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
+    _speculate_if_worth(s, now)
+
+
+def takes_turn(s: State) -> bool:
+    """Is this utterance more than a cough? Short speech counts when it is a word, or was asked for."""
+    text = s.transcript.text
+    if not text:
+        return False
+    enough = s.caller.spoken >= s.config.endpointing.min_speech_ms * MS
+    return enough or is_word(text) or s.asked.kind != OPEN.kind
+
+
+def score(s: State) -> float:
+    """How complete the turn is, 0 to 1, from its words and, where a detector spoke, its sound."""
+    lexical = completion(s.transcript.text, s.asked)
+    return lexical if s.acoustic is None else (lexical + s.acoustic) / 2
+
+
+def _speculate_if_worth(s: State, now: int) -> None:
+    """Start a reply to the freshest words, now or when they are due."""
+    if s.reply or not s.config.speculate or not s.speculation.within_budget or not takes_turn(s):
+        return
+    committing = s.timers.has(Reason.COMMIT)
+    if not committing and not s.speculation.pays:
+        return
+    if score(s) >= READS_COMPLETE:
+        fresh = s.transcript.final or s.transcript_at >= s.caller.last_speech + FRESH
+        due = now if fresh else s.caller.last_speech + LAST_WORD
+    elif committing:
+        due = s.timers.due(Reason.COMMIT) - LEAD
+    else:
+        return
+    if due > now:
+        s.timers.set(Reason.SPECULATE, due)
+    else:
+        s.timers.stop(Reason.SPECULATE)
+        replying.speculate(s)
+
+
+def speculate_due(s: State) -> None:
+    """The words had their time to be complete."""
+    if s.reply is None and s.transcript.text and s.speculation.within_budget:
+        replying.speculate(s)
+
+
+def commit(s: State, now: int) -> None:
+    """Second stage: the turn is over."""
+    s.timers.stop(Reason.CANDIDATE, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
+    replying.commit(s, now)
+
+
+def stuck(s: State, now: int) -> None:
+    """The detector is held high by something that is not this conversation: music, a crowd, a fan."""
+    s.caller.speaking = False
+    s.caller.spoken += max(0, now - s.caller.onset)
+    if takes_turn(s):
+        commit(s, now)
+    else:
+        nothing_said(s, now)
+
+
+def nothing_said(s: State, now: int) -> None:
+    """The utterance had no words: a cough, a door, somebody else."""
+    s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
+    if s.reply and not s.reply.committed:
+        replying.drop(s, "nothing was said")
+    s.transcript.clear()
+    s.caller.forget()
+    s.speculation.next_utterance()
+    if s.unheard:
+        replying.go_on(s)
+    else:
+        s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)

@@ -1,0 +1,272 @@
+"""The life of the one reply: speculative -> committed -> playing -> heard, cut or given up."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hocket.ids import TurnId
+from hocket.turn import tools
+from hocket.turn.asked import asked_by
+from hocket.turn.commands import (
+    AmendTurn,
+    CancelReply,
+    CloseTurn,
+    CommitTurn,
+    EndCall,
+    StartPlayout,
+    StartReply,
+    StartSay,
+    StopPlayout,
+)
+from hocket.turn.meaning import same_meaning
+from hocket.turn.state import MAX_SAYS, MS, Reply, Saying, State
+from hocket.turn.timers import Reason
+
+_OWED_LEAST: Final = 300 * MS
+"""A turn that took long to commit has its reply nearly ready: a filler now would only be in its way."""
+
+
+def speculate(s: State) -> None:
+    """Start a reply to the words so far; it may compute, and nothing else."""
+    assert s.reply is None, "one reply at a time"
+    assert s.transcript.text, "a reply answers words"
+    s.reply = Reply(s.new_reply_id(), s.transcript.text)
+    s.speculation.calls += 1
+    s.emit(StartReply(s.reply.id, s.reply.text, speculative=True))
+
+
+def commit(s: State, now: int) -> None:
+    """The words so far are the caller's turn; the reply to them may be heard as soon as it can be."""
+    text = s.transcript.text
+    assert text, "a committed turn has words"
+    reply = s.reply
+    if reply and not same_meaning(reply.text, text):
+        drop(s, "the words changed")
+        reply = None
+    if reply:
+        s.speculation.outcomes.append(True)
+    fresh = reply is None
+    reply = reply or Reply(s.new_reply_id(), text)
+    reply.turn = TurnId(s.next_turn)
+    s.next_turn += 1
+    s.reply = reply
+    s.reprompted = 0
+    s.unheard = ""
+    s.history.user(text)
+    s.emit(CommitTurn(reply.turn, text, reply.id))
+    if fresh:
+        s.emit(StartReply(reply.id, text, speculative=False))
+    _take_floor(s, reply, now)
+    tools.run_waiting(s, reply, now)
+
+
+def amend(s: State, now: int) -> None:
+    """The committed words turned out to be others, and nothing has sounded: answer the right ones."""
+    reply = s.reply
+    assert reply and reply.turn is not None and not reply.audible
+    text = s.transcript.text
+    s.history.amend_user(text)
+    s.emit(AmendTurn(reply.turn, text))
+    if reply.ran_tools:
+        return  # what has been done cannot be undone; the model sees the right words next time
+    _silence(s, reply, "the final differs")
+    s.reply = Reply(s.new_reply_id(), text, turn=reply.turn)
+    s.emit(StartReply(s.reply.id, text, speculative=False))
+    _take_floor(s, s.reply, now)
+
+
+def withdraw(s: State) -> None:
+    """The caller went on before anything was heard: the turn was not over."""
+    reply = s.reply
+    assert reply and reply.committed and not reply.audible
+    _silence(s, reply, "the caller went on")
+    if reply.turn is not None:
+        if reply.ran_tools:
+            s.emit(CloseTurn(reply.turn, "interrupted"))
+            s.transcript.clear()
+        else:
+            s.history.withdraw_user()
+            s.emit(CloseTurn(reply.turn, "withdrawn"))
+    _leave_floor(s)
+
+
+def interrupt(s: State) -> None:
+    """The caller took the floor: what was heard stays, the rest is dropped."""
+    reply = s.reply
+    assert reply and reply.audible
+    _silence(s, reply, "barge-in")
+    if reply.turn is not None:
+        s.emit(CloseTurn(reply.turn, "interrupted"))
+    _leave_floor(s)
+
+
+def drop(s: State, reason: str) -> None:
+    """A speculation that nobody will hear."""
+    reply = s.reply
+    assert reply and not reply.committed and not reply.gate_open, "only a speculation is dropped"
+    s.emit(CancelReply(reply.id, reason))
+    s.reply = None
+
+
+def ready(s: State, reply: Reply) -> None:
+    reply.ready = True
+    s.timers.stop(Reason.REPLY)
+    open_gate(s, reply)
+
+
+def open_gate(s: State, reply: Reply) -> None:
+    """The gate: only a committed reply that nobody is talking over is heard."""
+    if reply.committed and reply.ready and not reply.gate_open and not reply.paused:
+        reply.gate_open = True
+        s.emit(StartPlayout(reply.id))
+
+
+def audible(s: State, reply: Reply) -> None:
+    assert reply.committed and reply.gate_open, "no sound before the commit"
+    reply.audible = True
+    s.timers.stop(Reason.OWED)
+    s.caller.interrupting = s.caller.speaking
+    if not s.caller.speaking:
+        s.transcript.clear()
+        s.caller.forget()
+    s.speculation.next_utterance()
+
+
+def failed(s: State, reply: Reply, reason: str, now: int) -> None:
+    """No (more) audio will come."""
+    if not reply.committed:
+        s.reply = None
+        s.emit(CancelReply(reply.id, reason))
+    elif reply.gate_open:
+        reply.broken = reason  # what there is plays to its end first
+    else:
+        give_up(s, reply, reason, now)
+
+
+def give_up(s: State, reply: Reply, reason: str, now: int) -> None:
+    """A committed reply will not be heard (any further): say so, unless the saying itself is what failed."""
+    if not reply.broken:
+        _silence(s, reply, reason)
+    if reply.turn is not None:
+        s.emit(CloseTurn(reply.turn, "failed"))
+    _leave_floor(s)
+    if reply.ends_call:
+        _end_after_goodbye(s, reply)
+    elif reply.kind is None:
+        say(s, Saying(s.config.apology, "apology"), now)
+    else:
+        s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
+
+
+def finished(s: State, reply: Reply, heard: str, now: int) -> None:
+    """All of it has been played."""
+    assert reply.gate_open, "only what plays can finish"
+    s.history.heard(heard, interrupted=False)
+    s.asked = asked_by(heard)
+    if reply.broken:
+        give_up(s, reply, reply.broken, now)
+        return
+    if reply.turn is not None:
+        s.emit(CloseTurn(reply.turn, "answered"))
+    _leave_floor(s)
+    if reply.ends_call:
+        end(s, reply.ends_call)
+
+
+def stopped(s: State, heard: str, unheard: str) -> None:
+    """A `StopPlayout` has been carried out."""
+    s.stopped = None
+    s.history.heard(heard, interrupted=True)
+    s.asked = asked_by(heard)
+    s.unheard = unheard
+
+
+def say(s: State, saying: Saying, now: int) -> None:
+    """Say it now if the floor is free, else when it is."""
+    if not saying.text:
+        return
+    if len(s.says) < MAX_SAYS:
+        s.says.append(saying)
+    next_saying(s, now)
+
+
+def next_saying(s: State, now: int) -> None:
+    """Give the floor to what waits for it."""
+    if not s.says or s.ended or not _floor_is_free(s):
+        return
+    saying = s.says.popleft()
+    if s.reply:
+        drop(s, "something else has to be said")
+    reply = Reply(
+        s.new_reply_id(),
+        saying.text,
+        kind=saying.kind,
+        interruptible=saying.interruptible,
+        ends_call=saying.ends_call,
+    )
+    s.reply = reply
+    s.emit(StartSay(reply.id, saying.text, saying.kind))
+    _take_floor(s, reply, now)
+
+
+def _floor_is_free(s: State) -> bool:
+    """Nobody speaks, and no words of the caller wait to be answered."""
+    if s.caller.speaking or (s.reply and s.reply.committed):
+        return False
+    return not (s.timers.has(Reason.CANDIDATE) or s.timers.has(Reason.COMMIT) or s.timers.has(Reason.FINALIZE))
+
+
+def go_on(s: State) -> None:
+    """What a noise cut off is said after all."""
+    text, s.unheard = s.unheard, ""
+    s.says.appendleft(Saying(text, "continuation"))
+
+
+def end(s: State, reason: str) -> None:
+    """Hang up, and account for whatever is open."""
+    if s.ended:
+        return
+    reply = s.reply
+    if reply:
+        if reply.committed:
+            _silence(s, reply, "the call ends")
+            if reply.turn is not None:
+                s.emit(CloseTurn(reply.turn, "ended"))
+        else:
+            drop(s, "the call ends")
+        s.reply = None
+    tools.cancel_all(s, "the call ends")
+    s.timers.clear()
+    s.says.clear()
+    s.ended = True
+    s.emit(EndCall(reason))
+
+
+def _take_floor(s: State, reply: Reply, now: int) -> None:
+    reply.committed = True
+    s.timers.stop(Reason.NO_INPUT, Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
+    s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
+    if reply.kind is None and s.config.fillers:
+        s.timers.set(Reason.OWED, max(now + _OWED_LEAST, s.caller.last_speech + s.config.owed_ms * MS))
+    open_gate(s, reply)
+
+
+def _leave_floor(s: State) -> None:
+    s.reply = None
+    s.timers.stop(Reason.REPLY, Reason.OWED, Reason.DECIDE)
+
+
+def _silence(s: State, reply: Reply, reason: str) -> None:
+    """Stop the sound and the computing; neither is waited for."""
+    if reply.gate_open or reply.fillers:
+        s.stopped = reply.id
+        s.emit(StopPlayout(reply.id))
+    s.emit(CancelReply(reply.id, reason))
+
+
+def _end_after_goodbye(s: State, reply: Reply) -> None:
+    """The model ended the call without a word the caller could hear."""
+    if reply.kind == "goodbye" or not s.config.goodbye:
+        end(s, reply.ends_call)
+    else:
+        s.says.appendleft(Saying(s.config.goodbye, "goodbye", interruptible=False, ends_call=reply.ends_call))

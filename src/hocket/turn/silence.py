@@ -1,0 +1,72 @@
+"""Bounded silence, in both directions, and the ends of a call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hocket.turn import replying
+from hocket.turn.commands import PlayFiller
+from hocket.turn.state import MS, Saying, State
+from hocket.turn.timers import Reason
+
+FILLER_GAP: Final = 4_000 * MS
+"""Between one filler and the next while the reply still does not come."""
+
+
+LAST_WORDS: Final = 15_000 * MS
+"""What the goodbye has before the call ends without it."""
+
+TOO_LONG: Final = "the call reached its longest duration"
+
+
+def call_started(s: State, now: int) -> None:
+    config = s.config
+    s.timers.set(Reason.MAX_DURATION, now + config.max_duration_ms * MS)
+    if config.greeting:
+        replying.say(s, Saying(config.greeting, "greeting", config.greeting_interruptible), now)
+    else:
+        s.timers.set(Reason.NO_INPUT, now + config.no_input_ms * MS)
+
+
+def owed(s: State, now: int) -> None:
+    """The caller has waited long enough for a sound."""
+    reply = s.reply
+    assert reply and reply.committed and not reply.audible and s.config.fillers
+    if not reply.paused and not reply.gate_open:
+        s.emit(PlayFiller(reply.id, s.config.fillers[reply.fillers % len(s.config.fillers)]))
+        reply.fillers += 1
+    s.timers.set(Reason.OWED, now + FILLER_GAP)
+
+
+def no_input(s: State, now: int) -> None:
+    """The caller says nothing: ask, ask again, say goodbye."""
+    if s.reprompted < len(s.config.reprompts):
+        s.reprompted += 1
+        replying.say(s, Saying(s.config.reprompts[s.reprompted - 1], "reprompt"), now)
+    else:
+        close(s, now, "the caller said nothing", s.config.goodbye)
+
+
+def too_long(s: State, now: int) -> None:
+    """The longest duration: a goodbye when the floor is free, and the end even if it never is."""
+    if s.closing:
+        replying.end(s, TOO_LONG)
+    else:
+        close(s, now, TOO_LONG, s.config.goodbye)
+        s.timers.set(Reason.MAX_DURATION, now + LAST_WORDS)
+
+
+def close(s: State, now: int, reason: str, goodbye: str | None) -> None:
+    """End the call once the goodbye, and what is being said before it, has been heard."""
+    if s.closing:
+        return
+    reply = s.reply if s.reply and s.reply.committed else None
+    if reply and not goodbye:
+        reply.ends_call = reason  # its own words are the goodbye; the caller may still talk it out of leaving
+        return
+    s.closing = True
+    words = s.config.goodbye if goodbye is None else goodbye
+    if words:
+        replying.say(s, Saying(words, "goodbye", interruptible=False, ends_call=reason), now)
+    else:
+        replying.end(s, reason)

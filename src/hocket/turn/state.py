@@ -1,0 +1,147 @@
+"""What the engine knows. Reducers read and change it; nobody else does."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from hocket.ids import ReplyId, ToolCallId, TurnId
+from hocket.turn.asked import OPEN, Asked
+from hocket.turn.commands import Command
+from hocket.turn.config import TurnConfig
+from hocket.turn.events import SayKind, ToolRequested
+from hocket.turn.history import History
+from hocket.turn.speculation import Speculation
+from hocket.turn.timers import Timers
+from hocket.turn.transcript import Transcript
+
+MS: Final = 1_000_000
+
+MAX_SAYS: Final = 8
+"""Sayings that wait for the floor; one more is dropped, oldest kept."""
+
+
+class Phase(Enum):
+    """Whose floor it is."""
+
+    LISTENING = auto()
+    """The caller's: no reply is committed."""
+    ANSWERING = auto()
+    """The agent's, and nothing of its reply has sounded."""
+    SPEAKING = auto()
+    """The agent's, and the caller has heard some of it."""
+    ENDED = auto()
+
+
+@dataclass(slots=True)
+class Caller:
+    """The caller's voice in the current utterance."""
+
+    speaking: bool = False
+    """The detector hears speech."""
+    quiet: bool = False
+    """The level has fallen though the detector has not decided."""
+    onset: int = 0
+    last_speech: int = 0
+    stopped_at: int = 0
+    """When the detector flipped to silence."""
+    spoken: int = 0
+    """Nanoseconds of speech in this utterance, finished stretches only."""
+    interrupting: bool = False
+    """This utterance began while the agent was audible."""
+
+    def forget(self) -> None:
+        """The utterance is over: what comes next is another one."""
+        self.spoken = 0
+        self.interrupting = False
+
+
+@dataclass(slots=True)
+class Reply:
+    """The one reply that is being computed, waits at the gate, or plays."""
+
+    id: ReplyId
+    text: str
+    """The caller's words it answers, or the words it says."""
+    kind: SayKind | None = None
+    """What kind of saying; None for an answer of the model."""
+    turn: TurnId | None = None
+    """The committed turn it answers."""
+    committed: bool = False
+    ready: bool = False
+    gate_open: bool = False
+    audible: bool = False
+    paused: bool = False
+    interruptible: bool = True
+    broken: str = ""
+    """Why no more audio will come."""
+    ends_call: str = ""
+    """The reason the call ends once this has been heard."""
+    ran_tools: bool = False
+    waiting_tools: list[ToolRequested] = field(default_factory=list)
+    """Asked for while speculative: they run at the commit, or never."""
+    fillers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Words that wait for the floor."""
+
+    text: str
+    kind: SayKind
+    interruptible: bool = True
+    ends_call: str = ""
+
+
+@dataclass(slots=True)
+class State:
+    """The whole of it."""
+
+    config: TurnConfig
+    caller: Caller = field(default_factory=Caller)
+    transcript: Transcript = field(default_factory=Transcript)
+    transcript_at: int = 0
+    """When its words last changed."""
+    acoustic: float | None = None
+    """The turn detector's score of this pause."""
+    reply: Reply | None = None
+    stopped: ReplyId | None = None
+    """The reply whose `PlayoutStopped` is still to come."""
+    unheard: str = ""
+    """What a barge-in kept from being heard; said after all when the barge-in was noise."""
+    says: deque[Saying] = field(default_factory=deque)
+    tools: dict[ToolCallId, str] = field(default_factory=dict)
+    """Running tools: call -> name. They outlive the reply that asked for them."""
+    asked: Asked = OPEN
+    reprompted: int = 0
+    closing: bool = False
+    """The goodbye is on its way."""
+    ended: bool = False
+    speculation: Speculation = field(default_factory=Speculation)
+    history: History = field(default_factory=History)
+    timers: Timers = field(default_factory=Timers)
+    next_reply: int = 1
+    next_turn: int = 1
+    out: list[Command] = field(default_factory=list)
+
+    @property
+    def phase(self) -> Phase:
+        if self.ended:
+            return Phase.ENDED
+        reply = self.reply
+        if reply is None or not reply.committed:
+            return Phase.LISTENING
+        return Phase.SPEAKING if reply.audible else Phase.ANSWERING
+
+    def emit(self, command: Command) -> None:
+        self.out.append(command)
+
+    def current(self, reply: ReplyId) -> Reply | None:
+        """The fence: the reply if news of it still counts."""
+        return self.reply if self.reply is not None and self.reply.id == reply else None
+
+    def new_reply_id(self) -> ReplyId:
+        self.next_reply += 1
+        return ReplyId(self.next_reply - 1)
