@@ -68,8 +68,8 @@ class _Reader:
                 self._kinds[reply] = kind
             case PlayoutStarted(reply=reply):
                 self._sounding[reply] = entry.now
-                if (last_speech := self._answers.pop(reply, None)) is not None:
-                    self.latencies_ms.append((entry.now - last_speech) / MS)
+                if reply in self._answers:
+                    self.latencies_ms.append((entry.now - self._answers.pop(reply)) / MS)
             case PlayoutFinished(reply=reply, heard=heard):
                 self._heard(reply, heard, False)
             case PlayoutStopped(reply=reply, heard=heard):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 
 from hocket.errors import LlmError, StageError
 from hocket.ids import ReplyId
@@ -14,10 +14,11 @@ from hocket.session.retrieval import Retrieval
 from hocket.session.sayings import Sayings
 from hocket.session.speaking import Speaker
 from hocket.session.tool_calls import ToolCalls
-from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, ToolSpec, Usage
+from hocket.session.turns import Turns
+from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
 from hocket.stages.tts import Tts
 from hocket.trace.records import Mark
-from hocket.turn.events import Event, ReplyFailed
+from hocket.turn.events import ReplyFailed
 from hocket.turn.history import Entry
 from hocket.turn.speakable import Segmenter
 
@@ -37,36 +38,55 @@ class Replying:
         self,
         llm: Llm,
         tts: Tts,
-        instructions: str,
-        tools: tuple[ToolSpec, ...],
-        max_tokens: int,
-        language: str,
-        history: Callable[[], tuple[Entry, ...]],
+        prefix: LlmRequest,
+        turns: Turns,
         retrieval: Retrieval | None,
         tool_calls: ToolCalls,
         sayings: Sayings,
         speaker: Speaker,
-        post: Callable[[Event], None],
-        mark: Callable[[Mark], None],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._llm = llm
         self._tts = tts
-        self._prefix = LlmRequest(instructions, (), tools, max_tokens=max_tokens, language=language)
-        self._history = history
+        self._prefix = prefix
+        self._turns = turns
         self._retrieval = retrieval
         self._tool_calls = tool_calls
         self._sayings = sayings
         self._speaker = speaker
-        self._post = post
-        self._mark = mark
+        self._start = start
+        self._running: dict[ReplyId, asyncio.Task[None]] = {}
 
-    async def answer(self, reply: ReplyId, text: str) -> None:
+    def answer(self, reply: ReplyId, text: str) -> None:
         """Reply to the caller's words."""
+        self._begin(reply, self._answer(reply, text))
+
+    def say(self, reply: ReplyId, text: str) -> None:
+        """Say these very words."""
+        self._begin(reply, self._say(reply, text))
+
+    def fill(self, reply: ReplyId, text: str) -> None:
+        """Play fixed words while the reply is not there."""
+        if speech := self._sayings.get(text):
+            self._speaker.fill(reply, speech)
+        else:
+            self._start(self._fill(reply, text))
+
+    def cancel(self, reply: ReplyId) -> None:
+        """Stop computing a reply; not waited for."""
+        if task := self._running.pop(reply, None):
+            task.cancel()
+
+    def _begin(self, reply: ReplyId, work: Coroutine[Any, Any, None]) -> None:
+        self._speaker.begin(reply)
+        task = self._running[reply] = self._start(work)
+        task.add_done_callback(lambda _: self._running.pop(reply, None))
+
+    async def _answer(self, reply: ReplyId, text: str) -> None:
         request = await self._request(text)
         await self._speak(reply, self._write(reply, request))
 
-    async def say(self, reply: ReplyId, text: str) -> None:
-        """Say these very words."""
+    async def _say(self, reply: ReplyId, text: str) -> None:
         prepared = self._sayings.get(text)
         if not prepared:
             await self._speak(reply, _once(text))
@@ -75,13 +95,16 @@ class Replying:
             await self._speaker.feed(reply, chunk)
         self._complete(reply)
 
-    async def fill(self, reply: ReplyId, text: str) -> None:
-        """Play fixed words while the reply is not there."""
-        await self._sayings.prepare((text,))
-        self._speaker.fill(reply, self._sayings.get(text))
+    async def _fill(self, reply: ReplyId, text: str) -> None:
+        try:
+            await self._sayings.prepare((text,))
+        except StageError as error:
+            self._mark(Mark("tts", "failed", reply, str(error)))
+        else:
+            self._speaker.fill(reply, self._sayings.get(text))
 
     async def _request(self, text: str) -> LlmRequest:
-        messages = [_message(entry) for entry in self._history()]
+        messages = [_message(entry) for entry in self._turns.engine.history.messages()]
         # A committed turn is in the history already; a speculative one is not, and must not be.
         if not messages or messages[-1].role != "user":
             messages.append(Message("user", text))
@@ -116,13 +139,16 @@ class Replying:
     def _rate(self) -> int:
         return self._sayings.rate
 
+    def _mark(self, mark: Mark) -> None:
+        self._turns.mark(mark)
+
     def _complete(self, reply: ReplyId) -> None:
         if not self._speaker.complete(reply):
-            self._post(ReplyFailed(reply, "nothing to say"))
+            self._turns.post(ReplyFailed(reply, "nothing to say"))
 
     def _fail(self, reply: ReplyId, reason: str) -> None:
         self._speaker.complete(reply)
-        self._post(ReplyFailed(reply, reason))
+        self._turns.post(ReplyFailed(reply, reason))
 
     async def _handed_over(self, reply: ReplyId, text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
         """The text on its way into the voice, with the moments it is handed over."""
@@ -193,8 +219,7 @@ class Replying:
         calls = [self._tool_calls.request(reply, call) for call in wanted]
         asked = tuple(ToolCall(call, tool.name, tool.arguments) for call, tool in zip(calls, wanted, strict=True))
         messages = [*request.messages, Message("assistant", written, asked)]
-        for call in calls:
-            messages.append(Message("tool", await self._tool_calls.result(call), tool_call_id=call))
+        messages += [Message("tool", await self._tool_calls.result(call), tool_call_id=call) for call in calls]
         return LlmRequest(
             request.instructions,
             tuple(messages),

@@ -1,7 +1,7 @@
 """The reducer while a reply is committed and nothing of it has sounded.
 
-Speech that comes now may mean that the turn was not over. The gate is held at once; words, or speech that lasts, withdraw
-the reply unheard.
+Speech that comes now may mean that the turn was not over. The gate is held at once; words, or speech that lasts,
+withdraw the reply unheard.
 """
 
 from __future__ import annotations
@@ -60,4 +60,3 @@ def _give_way(s: State, now: int) -> None:
     replying.withdraw(s)
     if not s.caller.speaking:
         listening.candidate(s, now)
-

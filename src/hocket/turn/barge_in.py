@@ -7,6 +7,7 @@ backchannel, or speech that goes on, stop it; a cough, an "mm-hmm" or a door let
 from __future__ import annotations
 
 from hocket.turn import listening, replying
+from hocket.turn.asked import OPEN
 from hocket.turn.backchannel import is_backchannel, is_word
 from hocket.turn.commands import AmendTurn, Finalize, PausePlayout, ResumePlayout
 from hocket.turn.events import SpeechStarted, SpeechStopped, Transcribed
@@ -63,7 +64,9 @@ def heard_out(s: State, now: int) -> None:
     """The reply ended by itself: what the caller said under it is the start of their turn, or nothing."""
     if s.caller.speaking:
         return
-    if s.caller.interrupting and listening.takes_turn(s):
+    # "Yes" under the end of a question answers it; under a statement it was only agreement.
+    answers = is_word(s.transcript.text) or s.caller.asked.kind != OPEN.kind
+    if s.caller.interrupting and answers and listening.takes_turn(s):
         listening.candidate(s, now)
     else:
         listening.nothing_said(s, now)

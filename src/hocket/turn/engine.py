@@ -1,8 +1,8 @@
 """The turn engine: events in, commands out, one deadline with its reason.
 
 It owns every decision that two sources can race for. `handle` is synchronous and runs to completion; a reducer a phase
-(`listening`, `answering`, `barge_in`) and the policies beside them do the work, this module only dispatches. Feeding the
-events of a finished log through a fresh engine gives the same commands.
+(`listening`, `answering`, `barge_in`) and the policies beside them do the work, this module only dispatches. Feeding
+the events of a finished log through a fresh engine gives the same commands.
 """
 
 from __future__ import annotations
@@ -131,13 +131,13 @@ def _transcribed(s: State, now: int, event: Transcribed) -> None:
     s.transcript.update(event.text, event.final)
     changed = s.transcript.text != before
     if changed:
-        s.transcript_at = now
+        s.caller.words_at = now
     if changed or event.finalized:
         _REDUCERS[s.phase].transcribed(s, now, event)
 
 
 def _turn_scored(s: State, now: int, event: TurnScored) -> None:
-    s.acoustic = event.probability
+    s.caller.acoustic = event.probability
     if s.phase is Phase.LISTENING:
         listening.turn_scored(s, now)
 
@@ -165,7 +165,7 @@ def _playout_finished(s: State, now: int, event: PlayoutFinished) -> None:
 
 
 def _playout_stopped(s: State, now: int, event: PlayoutStopped) -> None:
-    if s.stopped == event.reply:
+    if s.cut == event.reply:
         replying.stopped(s, event.heard, event.unheard)
 
 

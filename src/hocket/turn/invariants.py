@@ -19,7 +19,7 @@ def check(s: State) -> None:
         assert reply.committed or not reply.gate_open, "no sound before the commit"
         assert reply.committed or not reply.ran_tools, "no tool before the commit"
         assert reply.gate_open or not reply.audible, "only what passed the gate sounds"
-        assert reply.id < s.next_reply, "reply ids only grow"
+        assert reply.id <= s.ids.reply, "reply ids only grow"
         assert not (reply.paused and not s.timers.has(Reason.DECIDE)), "a pause is decided"
     for command in s.out:
         if isinstance(command, _SOUNDS):

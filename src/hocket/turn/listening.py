@@ -22,7 +22,7 @@ FINAL_WAIT: Final = 800 * MS
 def speech_started(s: State, now: int, event: SpeechStarted) -> None:
     s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE)
     s.timers.set(Reason.STUCK, now + s.config.no_input_ms * MS)
-    s.acoustic = None
+    s.caller.acoustic = None
 
 
 def speech_paused(s: State, now: int, event: SpeechPaused) -> None:
@@ -93,13 +93,13 @@ def takes_turn(s: State) -> bool:
     if not text:
         return False
     enough = s.caller.spoken >= s.config.endpointing.min_speech_ms * MS
-    return enough or is_word(text) or s.asked.kind != OPEN.kind
+    return enough or is_word(text) or s.caller.asked.kind != OPEN.kind
 
 
 def score(s: State) -> float:
     """How complete the turn is, 0 to 1, from its words and, where a detector spoke, its sound."""
-    lexical = completion(s.transcript.text, s.asked)
-    return lexical if s.acoustic is None else (lexical + s.acoustic) / 2
+    lexical = completion(s.transcript.text, s.caller.asked)
+    return lexical if s.caller.acoustic is None else (lexical + s.caller.acoustic) / 2
 
 
 def _speculate_if_worth(s: State, now: int) -> None:
@@ -110,7 +110,7 @@ def _speculate_if_worth(s: State, now: int) -> None:
     if not committing and not s.speculation.pays:
         return
     if score(s) >= READS_COMPLETE:
-        fresh = s.transcript.final or s.transcript_at >= s.caller.last_speech + FRESH
+        fresh = s.transcript.final or s.caller.words_at >= s.caller.last_speech + FRESH
         due = now if fresh else s.caller.last_speech + LAST_WORD
     elif committing:
         due = s.timers.due(Reason.COMMIT) - LEAD

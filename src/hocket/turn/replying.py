@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from hocket.ids import TurnId
 from hocket.turn import tools
 from hocket.turn.asked import asked_by
 from hocket.turn.commands import (
@@ -19,7 +18,7 @@ from hocket.turn.commands import (
     StopPlayout,
 )
 from hocket.turn.meaning import same_meaning
-from hocket.turn.state import MAX_SAYS, MS, Reply, Saying, State
+from hocket.turn.state import MAX_SAYS, MS, Ending, Reply, Saying, Sound, State
 from hocket.turn.timers import Reason
 
 _OWED_LEAST: Final = 300 * MS
@@ -30,7 +29,7 @@ def speculate(s: State) -> None:
     """Start a reply to the words so far; it may compute, and nothing else."""
     assert s.reply is None, "one reply at a time"
     assert s.transcript.text, "a reply answers words"
-    s.reply = Reply(s.new_reply_id(), s.transcript.text)
+    s.reply = Reply(s.ids.next_reply(), s.transcript.text)
     s.speculation.calls += 1
     s.emit(StartReply(s.reply.id, s.reply.text, speculative=True))
 
@@ -46,11 +45,10 @@ def commit(s: State, now: int) -> None:
     if reply:
         s.speculation.outcomes.append(True)
     fresh = reply is None
-    reply = reply or Reply(s.new_reply_id(), text)
-    reply.turn = TurnId(s.next_turn)
-    s.next_turn += 1
+    reply = reply or Reply(s.ids.next_reply(), text)
+    reply.turn = s.ids.next_turn()
     s.reply = reply
-    s.reprompted = 0
+    s.caller.reprompted = 0
     s.unheard = ""
     s.history.user(text)
     s.emit(CommitTurn(reply.turn, text, reply.id))
@@ -70,7 +68,7 @@ def amend(s: State, now: int) -> None:
     if reply.ran_tools:
         return  # what has been done cannot be undone; the model sees the right words next time
     _silence(s, reply, "the final differs")
-    s.reply = Reply(s.new_reply_id(), text, turn=reply.turn)
+    s.reply = Reply(s.ids.next_reply(), text, turn=reply.turn)
     s.emit(StartReply(s.reply.id, text, speculative=False))
     _take_floor(s, s.reply, now)
 
@@ -117,13 +115,13 @@ def ready(s: State, reply: Reply) -> None:
 def open_gate(s: State, reply: Reply) -> None:
     """The gate: only a committed reply that nobody is talking over is heard."""
     if reply.committed and reply.ready and not reply.gate_open and not reply.paused:
-        reply.gate_open = True
+        reply.sound = Sound.OPEN
         s.emit(StartPlayout(reply.id))
 
 
 def audible(s: State, reply: Reply) -> None:
     assert reply.committed and reply.gate_open, "no sound before the commit"
-    reply.audible = True
+    reply.sound = Sound.HEARD
     s.timers.stop(Reason.OWED)
     s.caller.interrupting = s.caller.speaking
     if not s.caller.speaking:
@@ -162,7 +160,7 @@ def finished(s: State, reply: Reply, heard: str, now: int) -> None:
     """All of it has been played."""
     assert reply.gate_open, "only what plays can finish"
     s.history.heard(heard, interrupted=False)
-    s.asked = asked_by(heard)
+    s.caller.asked = asked_by(heard)
     if reply.broken:
         give_up(s, reply, reply.broken, now)
         return
@@ -175,9 +173,9 @@ def finished(s: State, reply: Reply, heard: str, now: int) -> None:
 
 def stopped(s: State, heard: str, unheard: str) -> None:
     """A `StopPlayout` has been carried out."""
-    s.stopped = None
+    s.cut = None
     s.history.heard(heard, interrupted=True)
-    s.asked = asked_by(heard)
+    s.caller.asked = asked_by(heard)
     s.unheard = unheard
 
 
@@ -198,7 +196,7 @@ def next_saying(s: State, now: int) -> None:
     if s.reply:
         drop(s, "something else has to be said")
     reply = Reply(
-        s.new_reply_id(),
+        s.ids.next_reply(),
         saying.text,
         kind=saying.kind,
         interruptible=saying.interruptible,
@@ -238,7 +236,7 @@ def end(s: State, reason: str) -> None:
     tools.cancel_all(s, "the call ends")
     s.timers.clear()
     s.says.clear()
-    s.ended = True
+    s.ending = Ending.ENDED
     s.emit(EndCall(reason))
 
 
@@ -259,7 +257,7 @@ def _leave_floor(s: State) -> None:
 def _silence(s: State, reply: Reply, reason: str) -> None:
     """Stop the sound and the computing; neither is waited for."""
     if reply.gate_open or reply.fillers:
-        s.stopped = reply.id
+        s.cut = reply.id
         s.emit(StopPlayout(reply.id))
     s.emit(CancelReply(reply.id, reason))
 

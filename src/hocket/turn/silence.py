@@ -6,7 +6,7 @@ from typing import Final
 
 from hocket.turn import replying
 from hocket.turn.commands import PlayFiller
-from hocket.turn.state import MS, Saying, State
+from hocket.turn.state import MS, Ending, Saying, State
 from hocket.turn.timers import Reason
 
 FILLER_GAP: Final = 4_000 * MS
@@ -40,16 +40,16 @@ def owed(s: State, now: int) -> None:
 
 def no_input(s: State, now: int) -> None:
     """The caller says nothing: ask, ask again, say goodbye."""
-    if s.reprompted < len(s.config.reprompts):
-        s.reprompted += 1
-        replying.say(s, Saying(s.config.reprompts[s.reprompted - 1], "reprompt"), now)
+    if s.caller.reprompted < len(s.config.reprompts):
+        s.caller.reprompted += 1
+        replying.say(s, Saying(s.config.reprompts[s.caller.reprompted - 1], "reprompt"), now)
     else:
         close(s, now, "the caller said nothing", s.config.goodbye)
 
 
 def too_long(s: State, now: int) -> None:
     """The longest duration: a goodbye when the floor is free, and the end even if it never is."""
-    if s.closing:
+    if s.ending is Ending.GOODBYE:
         replying.end(s, TOO_LONG)
     else:
         close(s, now, TOO_LONG, s.config.goodbye)
@@ -58,13 +58,13 @@ def too_long(s: State, now: int) -> None:
 
 def close(s: State, now: int, reason: str, goodbye: str | None) -> None:
     """End the call once the goodbye, and what is being said before it, has been heard."""
-    if s.closing:
+    if s.ending is Ending.GOODBYE:
         return
     reply = s.reply if s.reply and s.reply.committed else None
     if reply and not goodbye:
         reply.ends_call = reason  # its own words are the goodbye; the caller may still talk it out of leaving
         return
-    s.closing = True
+    s.ending = Ending.GOODBYE
     words = s.config.goodbye if goodbye is None else goodbye
     if words:
         replying.say(s, Saying(words, "goodbye", interruptible=False, ends_call=reason), now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from hocket.ids import ReplyId, ToolCallId, TurnId
+from hocket.ids import NO_REPLY, ReplyId, ToolCallId, TurnId
 from hocket.turn.asked import OPEN, Asked
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
@@ -21,6 +21,16 @@ MS: Final = 1_000_000
 
 MAX_SAYS: Final = 8
 """Sayings that wait for the floor; one more is dropped, oldest kept."""
+
+
+class Sound(Enum):
+    """How far a reply has come to the ear."""
+
+    NONE = auto()
+    OPEN = auto()
+    """It has passed the gate."""
+    HEARD = auto()
+    """Its first audible sample has been played."""
 
 
 class Phase(Enum):
@@ -51,6 +61,14 @@ class Caller:
     """Nanoseconds of speech in this utterance, finished stretches only."""
     interrupting: bool = False
     """This utterance began while the agent was audible."""
+    words_at: int = 0
+    """When the words of the transcript last changed."""
+    acoustic: float | None = None
+    """The turn detector's score of this pause."""
+    asked: Asked = OPEN
+    """What the agent asked for last."""
+    reprompted: int = 0
+    """How often a silent caller has been asked in a row."""
 
     def forget(self) -> None:
         """The utterance is over: what comes next is another one."""
@@ -71,8 +89,7 @@ class Reply:
     """The committed turn it answers."""
     committed: bool = False
     ready: bool = False
-    gate_open: bool = False
-    audible: bool = False
+    sound: Sound = Sound.NONE
     paused: bool = False
     interruptible: bool = True
     broken: str = ""
@@ -83,6 +100,14 @@ class Reply:
     waiting_tools: list[ToolRequested] = field(default_factory=list)
     """Asked for while speculative: they run at the commit, or never."""
     fillers: int = 0
+
+    @property
+    def gate_open(self) -> bool:
+        return self.sound is not Sound.NONE
+
+    @property
+    def audible(self) -> bool:
+        return self.sound is Sound.HEARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,31 @@ class Saying:
     ends_call: str = ""
 
 
+class Ending(Enum):
+    """How far the call is from its end."""
+
+    NOT_YET = auto()
+    GOODBYE = auto()
+    """The last words are on their way."""
+    ENDED = auto()
+
+
+@dataclass(slots=True)
+class Ids:
+    """The newest ids; they only grow."""
+
+    reply: ReplyId = NO_REPLY
+    turn: TurnId = TurnId(0)  # noqa: RUF009 (an int)
+
+    def next_reply(self) -> ReplyId:
+        self.reply = ReplyId(self.reply + 1)
+        return self.reply
+
+    def next_turn(self) -> TurnId:
+        self.turn = TurnId(self.turn + 1)
+        return self.turn
+
+
 @dataclass(slots=True)
 class State:
     """The whole of it."""
@@ -102,28 +152,19 @@ class State:
     config: TurnConfig
     caller: Caller = field(default_factory=Caller)
     transcript: Transcript = field(default_factory=Transcript)
-    transcript_at: int = 0
-    """When its words last changed."""
-    acoustic: float | None = None
-    """The turn detector's score of this pause."""
     reply: Reply | None = None
-    stopped: ReplyId | None = None
+    cut: ReplyId | None = None
     """The reply whose `PlayoutStopped` is still to come."""
     unheard: str = ""
     """What a barge-in kept from being heard; said after all when the barge-in was noise."""
     says: deque[Saying] = field(default_factory=deque)
     tools: dict[ToolCallId, str] = field(default_factory=dict)
     """Running tools: call -> name. They outlive the reply that asked for them."""
-    asked: Asked = OPEN
-    reprompted: int = 0
-    closing: bool = False
-    """The goodbye is on its way."""
-    ended: bool = False
+    ending: Ending = Ending.NOT_YET
     speculation: Speculation = field(default_factory=Speculation)
     history: History = field(default_factory=History)
     timers: Timers = field(default_factory=Timers)
-    next_reply: int = 1
-    next_turn: int = 1
+    ids: Ids = field(default_factory=Ids)
     out: list[Command] = field(default_factory=list)
 
     @property
@@ -142,6 +183,6 @@ class State:
         """The fence: the reply if news of it still counts."""
         return self.reply if self.reply is not None and self.reply.id == reply else None
 
-    def new_reply_id(self) -> ReplyId:
-        self.next_reply += 1
-        return ReplyId(self.next_reply - 1)
+    @property
+    def ended(self) -> bool:
+        return self.ending is Ending.ENDED
