@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from hocket.knowledge.documents import heading_of
-from hocket.knowledge.words import terms, variants, weight
+from hocket.knowledge.words import MISHEARD, terms, variants, weight
 from hocket.stages.llm import Passage
 
 K1 = 1.2
@@ -16,9 +16,6 @@ B = 0.75
 
 HEADING_COUNTS = 2
 """A heading's word counts as often as this many in the text: it says what the passage is about."""
-
-MISHEARD = 0.7
-"""How much a term counts that was found under a similar spelling only."""
 
 CLOSE = 0.4
 """The share of the query, by weight, that a passage must hold to be close."""

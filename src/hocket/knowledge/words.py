@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Set
 
 _STOP = """
 a about also am an and any are as at be been being but by can could did do does doing done for from had has have
@@ -18,17 +19,20 @@ STOP_WORDS = frozenset(_STOP.split())
 
 _WEAK = """
 ask bit come different does easy even ever exactly first find get give go good got happen have hear help
-important information interested keep know look lot make many maybe mean more moment much need new next number
-okay one only other possible properly question quick real really right same say see some soon start still stuff
-sure take talk thing think time today tomorrow tonight try use usual want way work wonder yesterday year monday
-tuesday wednesday thursday friday saturday sunday weekend weekday two three four five six seven eight nine ten
-eleven twelve
+important information interested keep know look lot make many maybe mean more moment much need new next okay one
+only other possible properly question quick real really right same say see some soon start still stuff sure take
+talk thing think time today tomorrow tonight try use usual want way work wonder yesterday year monday tuesday
+wednesday thursday friday saturday sunday weekend weekday two three four five six seven eight nine ten eleven
+twelve people person hour
 """
 WEAK_WORDS = frozenset(_WEAK.split())
 """Words too common to tell one subject from another."""
 
 WEAK = 0.3
 """How much a weak word counts, where a telling one counts 1."""
+
+MISHEARD = 0.8
+"""How much a term counts that was found under a similar spelling only."""
 
 _SAME = {
     "kid": "child",
@@ -49,6 +53,7 @@ _SAME = {
     "reservation": "reserv",
     "invoic": "bill",
     "dat": "day",
+    "hour": "tim",
     "toilet": "bathroom",
     "restroom": "bathroom",
 }
@@ -57,6 +62,13 @@ _SAME = {
 _PHRASES = (
     (re.compile(r"\bhow (?:much|expensive)\b"), "price"),
     (re.compile(r"\bmoney back\b"), "refund"),
+    (re.compile(r"\bhow old\b"), "age"),
+    (
+        re.compile(
+            r"\b(?:when|what times?|how late|until when) (?:do|does|are|is) \w+(?: \w+)? (?:open|closed?|shut)\b"
+        ),
+        "open hours",
+    ),
     (re.compile(r"\be[- ]mail"), "email"),
     (re.compile(r"\bhow (?:do|can|would) (?:i|we) (?:get (?:to|there)|find)\b|\bwhere (?:are|is) you\b"), "find"),
 )
@@ -93,6 +105,13 @@ def stem(word: str) -> str:
 def weight(term: str) -> float:
     """1 for a telling term, `WEAK` for a common one."""
     return WEAK if term in _WEAK_STEMS else 1.0
+
+
+def certainty(term: str, known: Set[str]) -> float:
+    """1 for a term that is known, `MISHEARD` for one `similar` to a known one, else 0."""
+    if term in known:
+        return 1.0
+    return MISHEARD if len(term) >= 5 and any(similar(term, other) for other in known) else 0.0
 
 
 def similar(first: str, second: str) -> bool:
