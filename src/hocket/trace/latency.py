@@ -10,7 +10,7 @@ import msgspec
 from hocket.ids import ReplyId, TurnId
 from hocket.trace.critical_path import Part, candidate, critical_path
 from hocket.trace.records import Entry, Mark
-from hocket.trace.spans import Span, spans
+from hocket.trace.spans import Span, endpointing, spans
 from hocket.trace.turn_records import Moment, TurnRecords, split
 from hocket.turn.commands import AmendTurn, CloseTurn, PlayFiller, StartReply
 from hocket.turn.events import (
@@ -151,7 +151,7 @@ def _turn(records: TurnRecords) -> TurnTrace:
         speculation=_speculation(records, reply),
         filler=audible is not None and any(m.place < audible.place for m in records.of_reply(PlayFiller, reply)),
         parts=path,
-        spans=spans(records),
+        spans=_endpointing(times) + spans(records),
         unmeasured=unmeasured,
     )
 
@@ -189,6 +189,12 @@ def _times(records: TurnRecords, audible: Moment[ReplyId] | None) -> TurnTimes:
         commit=commit,
         first_audible=None if audible is None else audible.now,
     )
+
+
+def _endpointing(times: TurnTimes) -> tuple[Span, ...]:
+    if times.last_speech is None:
+        return ()
+    return endpointing(times.last_speech, times.flip, times.candidate, times.commit)
 
 
 def _outcome(records: TurnRecords) -> Outcome:

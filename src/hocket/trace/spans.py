@@ -40,10 +40,22 @@ def spans(turn: TurnRecords) -> tuple[Span, ...]:
     return tuple(sorted(found, key=lambda span: (span.start, ROWS.index(span.row), span.reply)))
 
 
+def endpointing(last_speech: int, flip: int | None, candidate: int | None, commit: int) -> tuple[Span, ...]:
+    """The three steps of deciding that the caller has finished; those that took no time are left out."""
+    steps: tuple[tuple[Row, int | None], ...] = (("vad", flip), ("silence", candidate or commit), ("confirm", commit))
+    found = []
+    at = last_speech
+    for row, end in steps:
+        if end is not None and at < end <= commit:
+            found.append(Span(row, at, end))
+            at = end
+    return tuple(found)
+
+
 def _recognition(turn: TurnRecords) -> list[Span]:
     finals = [moment for moment in turn.all(Transcribed) if moment.record.finalized]
     found = []
-    for asked in turn.all(Finalize):
+    for asked in turn.until_commit(Finalize):
         final = next((moment for moment in finals if moment.place > asked.place), None)
         if final is not None:
             found.append(Span("stt", asked.now, final.now, detail=final.record.text))

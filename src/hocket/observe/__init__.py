@@ -1,0 +1,1 @@
+"""Showing what a call did: in the terminal, as a page."""
