@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -53,18 +54,27 @@ def heard_turns(said: Sequence[Said], sounds: Sequence[Interval], epoch: int) ->
     """Judge every utterance. `epoch` is the `now` of media time 0."""
     merged = _merged(sounds)
     onsets = [epoch + one.at_ms * MS for one in said]
-    ends = [*onsets[1:], None]
-    return [_heard(one, merged, onset, end) for one, onset, end in zip(said, onsets, ends, strict=True)]
+    # The sounds that began before each onset.
+    before = [bisect_left(merged, onset, key=_began_at) for onset in onsets]
+    turns = []
+    for one, onset, first, last in zip(said, onsets, before, [*before[1:], len(merged)], strict=True):
+        over = merged[first - 1] if first and merged[first - 1].ended_at > onset else None
+        turns.append(_heard(one.utterance, onset, over, [sound.began_at for sound in merged[first:last]]))
+    return turns
 
 
-def _heard(said: Said, sounds: list[Interval], onset: int, end: int | None) -> HeardTurn:
-    utterance = said.utterance
+def _heard(utterance: Utterance, onset: int, over: Interval | None, began: list[int]) -> HeardTurn:
     last_speech = onset + utterance.last_speech_ms * MS
-    over = next((sound for sound in sounds if sound.began_at < onset < sound.ended_at), None)
-    answers = (s.began_at for s in sounds if s.began_at >= last_speech and (end is None or s.began_at < end))
     pauses = [onset + pause.start_ms * MS for pause in utterance.pauses]
-    cut = tuple(any(start <= sound.began_at < following for sound in sounds) for start, following in pairwise(pauses))
-    return HeardTurn(utterance, onset, last_speech, next(answers, None), over is not None, over and over.ended_at, cut)
+    return HeardTurn(
+        utterance,
+        onset,
+        last_speech,
+        answered_at=next((at for at in began if at >= last_speech), None),
+        over_agent=over is not None,
+        silent_at=over.ended_at if over else None,
+        cut=tuple(any(start <= at < following for at in began) for start, following in pairwise(pauses)),
+    )
 
 
 def _merged(sounds: Sequence[Interval]) -> list[Interval]:
@@ -75,3 +85,7 @@ def _merged(sounds: Sequence[Interval]) -> list[Interval]:
         else:
             merged.append(sound)
     return merged
+
+
+def _began_at(sound: Interval) -> int:
+    return sound.began_at

@@ -13,8 +13,8 @@ from typing import Final
 from hocket.audio.frame import Frame
 from hocket.clock import MS, SECOND
 from hocket.errors import SttError
-from hocket.sim.delays import INTERIM_NS, Delays
-from hocket.sim.sentences import MISHEARD
+from hocket.sim.delays import Delays
+from hocket.sim.recognition import Recognition
 from hocket.sim.timeline import Timeline
 from hocket.stages.stt import Transcript
 from hocket.stages.vad import OnWindow, VadWindow
@@ -23,17 +23,10 @@ WINDOW_MS: Final = 32
 COUGH_HEARD_PART: Final = 0.5
 """Of coughs, that voice activity takes for speech."""
 
-CHANGED_PART: Final = 0.08
-"""Of interims, that differ from the final in one word: they match it to about 92 %."""
-
-HEARD_PART: Final = 0.6
-"""Of a word: with less of it the recogniser has not got the word."""
-
 TRANSCRIPTS_BOUND: Final = 256
 """Transcripts that nobody has read; beyond, the oldest is dropped."""
 
 _NEVER: Final = 1 << 62
-_PUNCTUATION: Final = ".,?!;:"
 
 
 class SimVad:
@@ -122,40 +115,24 @@ class SimSttStream:
     def __init__(
         self, timeline: Timeline, delays: Delays, rng: Random, rate: int, lost_after_ms: int | None = None
     ) -> None:
-        self._words = timeline.words
+        self._recognition = Recognition(timeline.words, rng)
         self._delays = delays
-        self._rng = rng
         self._rate = rate
         self._lost_after_ms = _NEVER if lost_after_ms is None else lost_after_ms
         self._position_ms = 0
-        self._settled = 0
-        """How many words of the timeline are in finals."""
-        self._shown = 0
-        """How many are in finals or interims."""
         self._out = _Outbox()
 
     def push(self, frame: Frame) -> None:
         self._position_ms = position_ms = (frame.at + len(frame.samples)) * 1000 // self._rate
-        words, shown = self._words, self._shown
-        while shown < len(words) and words[shown].end_ms + INTERIM_NS // MS <= position_ms:
-            shown += 1
-        if shown > self._shown:
-            self._shown = shown
-            self._out.put(Transcript(self._interim(), False))
+        interim = self._recognition.interim(position_ms)
+        if interim is not None:
+            self._out.put(Transcript(interim, False))
         if position_ms >= self._lost_after_ms:
             self._out.fail(SttError("The simulated recogniser was lost, as its script says; open another stream."))
 
     def finalize(self) -> None:
-        words = self._words
-        until = self._settled
-        while until < len(words) and self._has_heard(until):
-            until += 1
-        text = " ".join(word.text for word in words[self._settled : until])
-        if text and text[-1] not in _PUNCTUATION and self._rng.random() < 0.5:
-            text += "."  # vendors end sentences where people only pause
-        self._settled = until
-        self._shown = max(self._shown, until)
-        self._out.put_later(self._delays.stt_finalize(), Transcript(text, True, True))
+        final = self._recognition.final(self._position_ms)
+        self._out.put_later(self._delays.stt_finalize(), Transcript(final, True, True))
 
     def __aiter__(self) -> SimSttStream:
         return self
@@ -165,17 +142,6 @@ class SimSttStream:
 
     async def close(self) -> None:
         self._out.close()
-
-    def _has_heard(self, index: int) -> bool:
-        word = self._words[index]
-        return self._position_ms >= word.start_ms + HEARD_PART * (word.end_ms - word.start_ms)
-
-    def _interim(self) -> str:
-        words = [word.text.lower().strip(_PUNCTUATION) for word in self._words[self._settled : self._shown]]
-        if self._rng.random() < CHANGED_PART:
-            changed = self._rng.randrange(len(words))
-            words[changed] = self._rng.choice([word for word in MISHEARD if word != words[changed]])
-        return " ".join(words)
 
 
 class _Outbox:
