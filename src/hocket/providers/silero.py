@@ -1,0 +1,207 @@
+"""Voice-activity detection by Silero v6, the windows of all calls batched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from hocket.audio.frame import Frame, Samples
+from hocket.audio.resample import Resampler
+from hocket.providers.models import model_path
+from hocket.providers.silero_model import RATES, UNITS, SileroModel, load
+from hocket.stages.vad import OnWindow, VadWindow
+
+MAX_BATCH = 64
+"""Windows in one forward: the event loop is held for about 1.3 ms, and a larger batch is no cheaper a window."""
+
+FEW_STREAMS = 8
+"""Up to here a window is not kept waiting for others."""
+
+TICK_S = 0.004
+"""How long a window waits for others when many streams are open: an eighth of a window."""
+
+MAX_PENDING = 32
+"""Windows of one stream, about a second, that may wait; the oldest are dropped first."""
+
+
+class Silero:
+    """The Silero v6 detector (`stages.vad.Vad`), for the streams of one event loop.
+
+    Audio of 8 kHz is heard as it is, by the network's own branch for that rate; of any other rate it is resampled to
+    16 kHz. Holds numpy's linear algebra to one thread (see `providers.blas`). Raises `MissingError` when the weights
+    have not been fetched.
+    """
+
+    name = "silero-v6"
+
+    def __init__(self, path: Path | None = None) -> None:
+        """`path` is an ONNX file with the interface of Silero, instead of the weights that `hocket models` fetched."""
+        self._batchers = {rate: _Batcher(model) for rate, model in load(path or model_path("silero")).items()}
+
+    def open(self, rate: int, on_window: OnWindow) -> SileroStream:
+        """A stream for audio of `rate` Hertz. An exception of `on_window` goes to the loop's exception handler."""
+        native = rate if rate in RATES else max(RATES)
+        return SileroStream(self._batchers[native], rate, native, on_window)
+
+    @property
+    def dropped(self) -> int:
+        """Windows that were never judged because more than MAX_PENDING of their stream were waiting."""
+        return sum(batcher.dropped for batcher in self._batchers.values())
+
+
+class SileroStream:
+    """Detection for one call: cuts frames into windows."""
+
+    __slots__ = ("_batcher", "_buffer", "_fill", "_native", "_next_at", "_rate", "_resampler", "_start", "_waiting")
+
+    _fill: int
+    _resampler: Resampler | None
+
+    def __init__(self, batcher: _Batcher, rate: int, native: int, on_window: OnWindow) -> None:
+        self._batcher = batcher
+        self._rate, self._native = rate, native
+        self._waiting: _Waiting | None = batcher.join(on_window)
+        self._buffer = np.zeros(batcher.model.context + batcher.model.window, np.int16)
+        self._begin(0)
+
+    def push(self, frame: Frame) -> None:
+        """Take a frame; ignored after `close`. Where media time jumps, the window that was begun is given up."""
+        if self._waiting is None:
+            return
+        assert frame.rate == self._rate, f"a frame of {frame.rate} Hz in a stream of {self._rate} Hz"
+        if frame.at != self._next_at:
+            self._begin(frame.at)
+        self._next_at += len(frame.samples)
+        samples = frame.samples if self._resampler is None else self._resampler.push(frame.samples)
+        fill = self._fill + len(samples)
+        if fill < len(self._buffer):
+            self._buffer[self._fill : fill] = samples
+            self._fill = fill
+        else:
+            self._complete(self._waiting, samples)
+
+    def close(self) -> None:
+        """Forget the stream; windows that wait are not judged."""
+        if self._waiting is not None:
+            self._batcher.leave(self._waiting)
+            self._waiting = None
+
+    def _begin(self, at: int) -> None:
+        self._next_at = at
+        self._start = at * self._native  # of the window being filled, in ticks of 1 / (rate * native rate) seconds
+        self._fill = self._batcher.model.context
+        self._resampler = None if self._rate == self._native else Resampler(self._rate, self._native)
+
+    def _complete(self, waiting: _Waiting, samples: Samples) -> None:
+        """Fill the window that was begun, submit it, and go on with the next."""
+        model, size = self._batcher.model, len(self._buffer)
+        while self._fill + len(samples) >= size:
+            window, room = self._buffer, size - self._fill
+            window[self._fill :] = samples[:room]
+            samples = samples[room:]
+            self._buffer = np.empty(size, np.int16)
+            self._buffer[: model.context] = window[model.window :]
+            self._fill = model.context
+            self._start += model.window * self._rate
+            self._batcher.submit(waiting, round(self._start / self._native), window)
+        self._buffer[self._fill : self._fill + len(samples)] = samples
+        self._fill += len(samples)
+
+
+class _Waiting:
+    """A stream as the batcher sees it: a row of the state, and the windows it has not judged."""
+
+    __slots__ = ("on_window", "row", "windows")
+
+    def __init__(self, row: int, on_window: OnWindow) -> None:
+        self.row = row
+        self.on_window: OnWindow | None = on_window
+        self.windows: deque[tuple[int, Samples]] = deque()
+
+
+class _Batcher:
+    """Judges the windows of all streams of one rate, one of each stream in a forward, in the order they came."""
+
+    def __init__(self, model: SileroModel) -> None:
+        self.model = model
+        self.dropped = 0
+        self._state = np.zeros((2, MAX_BATCH, UNITS), np.float32)
+        self._free_rows = list(range(MAX_BATCH))
+        self._open = 0
+        self._ready: deque[_Waiting] = deque()
+        self._run: asyncio.Handle | None = None
+
+    def join(self, on_window: OnWindow) -> _Waiting:
+        if not self._free_rows:
+            rows = self._state.shape[1]
+            self._state = np.concatenate((self._state, np.zeros_like(self._state)), axis=1)
+            self._free_rows = list(range(rows, 2 * rows))
+        waiting = _Waiting(self._free_rows.pop(), on_window)
+        self._state[:, waiting.row] = 0
+        self._open += 1
+        return waiting
+
+    def leave(self, waiting: _Waiting) -> None:
+        waiting.on_window = None
+        waiting.windows.clear()
+        self._free_rows.append(waiting.row)
+        self._open -= 1
+        if self._open == 0:
+            self._ready.clear()
+            if self._run is not None:
+                self._run.cancel()
+                self._run = None
+
+    def submit(self, waiting: _Waiting, end: int, window: Samples) -> None:
+        """Queue a window, which the batcher then owns."""
+        windows = waiting.windows
+        if len(windows) == MAX_PENDING:
+            windows.popleft()
+            self.dropped += 1
+        windows.append((end, window))
+        if len(windows) == 1:
+            self._ready.append(waiting)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._run is None:
+            loop = asyncio.get_running_loop()
+            now = self._open <= FEW_STREAMS or len(self._ready) >= MAX_BATCH
+            self._run = loop.call_soon(self._judge) if now else loop.call_later(TICK_S, self._judge)
+        elif len(self._ready) == MAX_BATCH:
+            self._run.cancel()
+            self._run = asyncio.get_running_loop().call_soon(self._judge)
+
+    def _judge(self) -> None:
+        """One forward. Streams with more windows go to the end of the queue: in order, and none starves."""
+        self._run = None
+        streams = [self._ready.popleft() for _ in range(min(MAX_BATCH, len(self._ready)))]
+        streams = [stream for stream in streams if stream.on_window is not None]
+        taken = [stream.windows.popleft() for stream in streams]
+        self._ready.extend(stream for stream in streams if stream.windows)
+        if self._ready:
+            self._run = asyncio.get_running_loop().call_soon(self._judge)
+        if not taken:
+            return
+        ends, windows = zip(*taken, strict=True)
+        rows = [stream.row for stream in streams]
+        together = np.concatenate(windows).reshape(len(rows), -1)
+        probabilities, self._state[:, rows] = self.model(together, self._state[:, rows])
+        for stream, end, probability in zip(streams, ends, probabilities.tolist(), strict=True):
+            if stream.on_window is not None:  # a callback before may have closed it
+                _report(stream.on_window, VadWindow(end, probability))
+
+
+def _report(on_window: OnWindow, window: VadWindow) -> None:
+    """One call's failure must not take the others' windows with it: it is raised again in a callback of its own."""
+    try:
+        on_window(window)
+    except Exception as error:
+        asyncio.get_running_loop().call_soon(_raise, error)
+
+
+def _raise(error: Exception) -> None:
+    raise error
