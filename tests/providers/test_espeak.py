@@ -17,6 +17,7 @@ from hocket.audio.frame import Samples
 from hocket.errors import MissingError, TtsError
 from hocket.providers import espeak
 from hocket.providers.espeak import Espeak
+from hocket.providers.espeak_worker import Answer
 from hocket.providers.synthesis import Word
 from hocket.sim.loop import run
 from tests.providers.offline import SENTENCE, handed_out, joined, silence_ms, spoken, text, texts
@@ -96,6 +97,26 @@ def test_it_stops_between_chunks_and_speaks_again(voice: Espeak) -> None:
     whole = sum(handed_out(synthesiser, SENTENCE))
     assert len(handed_out(synthesiser, SENTENCE * 4, most=1)) == 1
     assert sum(handed_out(synthesiser, SENTENCE)) == pytest.approx(whole, rel=0.02)
+
+
+@needs_espeak
+def test_a_cancelled_worker_stops_working(voice: Espeak, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_out(voice._synthesiser, SENTENCE)
+    worker = voice._synthesiser._worker
+    answers: list[object] = []
+    receive = worker.receive
+
+    def count() -> Answer:
+        answers.append(receive())
+        return answers[-1]  # type: ignore[return-value]
+
+    monkeypatch.setattr(worker, "receive", count)
+    handed_out(voice._synthesiser, SENTENCE * 100, most=1)
+    # What is in the pipe when the order to stop arrives is still read: 64 KiB are 1.5 s of speech, 25 chunks.
+    assert len(answers) < 200
+    answers.clear()
+    handed_out(voice._synthesiser, SENTENCE * 100)
+    assert len(answers) > 2_000
 
 
 @needs_espeak
