@@ -104,7 +104,7 @@ class Replying:
             self._speaker.fill(reply, self._sayings.get(text))
 
     async def _request(self, text: str) -> LlmRequest:
-        messages = [_message(entry) for entry in self._turns.engine.history.messages()]
+        messages = [message for entry in self._turns.engine.history.messages() for message in _messages(entry)]
         # A committed turn is in the history already; a speculative one is not, and must not be.
         if not messages or messages[-1].role != "user":
             messages.append(Message("user", text))
@@ -230,9 +230,13 @@ class Replying:
         )
 
 
-def _message(entry: Entry) -> Message:
-    calls = tuple(ToolCall(call.id, call.name, call.arguments) for call in entry.tool_calls)
-    return Message(entry.role, entry.text, calls, entry.tool_call_id)
+def _messages(entry: Entry) -> tuple[Message, ...]:
+    """An entry of the history as a model knows it."""
+    if entry.tool is not None:
+        tool = entry.tool
+        asked = Message("assistant", "", (ToolCall(tool.id, tool.name, tool.arguments),))
+        return asked, Message("tool", tool.result, tool_call_id=tool.id)
+    return (Message("assistant" if entry.role == "assistant" else "user", entry.text),)
 
 
 async def _once(text: str) -> AsyncGenerator[str, None]:

@@ -11,6 +11,7 @@ from hocket.turn.asked import OPEN
 from hocket.turn.backchannel import is_backchannel, is_word
 from hocket.turn.commands import AmendTurn, Finalize, PausePlayout, ResumePlayout
 from hocket.turn.events import SpeechStarted, SpeechStopped, Transcribed
+from hocket.turn.meaning import same_meaning
 from hocket.turn.state import MS, State
 from hocket.turn.timers import Reason
 
@@ -42,7 +43,8 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
             _stop(s, now)
     elif event.final and text:
         # The late final of the turn that is being answered: too late to answer it, not to remember it.
-        if reply.turn is not None and s.history.amend_user(text):
+        if reply.turn is not None and not same_meaning(reply.text, text):
+            s.history.amend_user(text)
             s.emit(AmendTurn(reply.turn, text))
         s.transcript.clear()
 

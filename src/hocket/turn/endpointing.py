@@ -13,7 +13,7 @@ import msgspec
 
 _MS: Final = 1_000_000
 
-COMPLETE: Final = 0.7
+COMPLETE: Final = 0.6
 """The completion score from which the turn is committed without any stretch."""
 
 

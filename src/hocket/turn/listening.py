@@ -23,6 +23,7 @@ def speech_started(s: State, now: int, event: SpeechStarted) -> None:
     s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE)
     s.timers.set(Reason.STUCK, now + s.config.no_input_ms * MS)
     s.caller.acoustic = None
+    s.caller.final_asked = False
 
 
 def speech_paused(s: State, now: int, event: SpeechPaused) -> None:
@@ -30,6 +31,7 @@ def speech_paused(s: State, now: int, event: SpeechPaused) -> None:
 
 
 def speech_resumed(s: State, now: int) -> None:
+    s.caller.final_asked = False
     s.timers.stop(Reason.SPECULATE)
 
 
@@ -67,7 +69,7 @@ def turn_scored(s: State, now: int) -> None:
 
 def candidate(s: State, now: int) -> None:
     """First stage: everything downstream starts."""
-    s.emit(Finalize())
+    _ask_final(s)
     s.emit(ScoreTurn())
     _after_candidate(s, now)
 
@@ -85,6 +87,13 @@ def _after_candidate(s: State, now: int) -> None:
     s.caller.last_speech = s.caller.last_speech or flip
     s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
     _speculate_if_worth(s, now)
+
+
+def _ask_final(s: State) -> None:
+    """Once a pause: recognisers lose context at every final."""
+    if not s.caller.final_asked:
+        s.caller.final_asked = True
+        s.emit(Finalize())
 
 
 def takes_turn(s: State) -> bool:
@@ -110,6 +119,7 @@ def _speculate_if_worth(s: State, now: int) -> None:
     if not committing and not s.speculation.pays:
         return
     if score(s) >= READS_COMPLETE:
+        _ask_final(s)  # the settled words confirm the speculation, or replace it, long before the commit
         fresh = s.transcript.final or s.caller.words_at >= s.caller.last_speech + FRESH
         due = now if fresh else s.caller.last_speech + LAST_WORD
     elif committing:

@@ -81,7 +81,7 @@ def withdraw(s: State) -> None:
     if reply.turn is not None:
         if reply.ran_tools:
             s.emit(CloseTurn(reply.turn, "interrupted"))
-            s.transcript.clear()
+            s.transcript.forget_settled()
         else:
             s.history.withdraw_user()
             s.emit(CloseTurn(reply.turn, "withdrawn"))
@@ -125,8 +125,9 @@ def audible(s: State, reply: Reply) -> None:
     s.timers.stop(Reason.OWED)
     s.caller.interrupting = s.caller.speaking
     if not s.caller.speaking:
-        s.transcript.clear()
         s.caller.forget()
+        if s.transcript.final:
+            s.transcript.clear()  # else their final is still to come, and may be better
     s.speculation.next_utterance()
 
 

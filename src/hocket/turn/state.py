@@ -61,6 +61,8 @@ class Caller:
     """Nanoseconds of speech in this utterance, finished stretches only."""
     interrupting: bool = False
     """This utterance began while the agent was audible."""
+    final_asked: bool = False
+    """The recogniser has been asked for a final since the caller last made a sound."""
     words_at: int = 0
     """When the words of the transcript last changed."""
     acoustic: float | None = None
