@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,9 +59,10 @@ def test_a_turn_is_amended_even_if_something_followed() -> None:
     history.user("four fifteen")
     history.user("a table for you")
     history.heard("For how many?")
-    history.amend_user("a table for two")
-    assert said(history) == [("user", "four fifteen a table for two"), ("assistant", "For how many?")]
-    history.amend_user("")
+    assert history.amend_user("a table for two")
+    assert not history.amend_user("A table for 2.")
+    assert said(history) == [("user", "four fifteen A table for 2."), ("assistant", "For how many?")]
+    assert history.amend_user("")
     assert said(history) == [("user", "four fifteen"), ("assistant", "For how many?")]
 
 
@@ -113,6 +116,6 @@ def test_any_order_of_steps_keeps_the_shape(steps: list[tuple[str, str]]) -> Non
     entries = list(history.messages())
     assert len(entries) <= 6
     assert all(entry.role != "marker" for entry in entries[1:])
-    for first, second in zip(entries, entries[1:], strict=False):
+    for first, second in itertools.pairwise(entries):
         assert not first.role == second.role == "user"
     assert all((entry.tool is not None) is (entry.role == "tool") for entry in entries)

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from hocket.ids import ToolCallId
+from hocket.turn.meaning import same_meaning
 
 
 class ToolUse(msgspec.Struct, frozen=True, gc=False):
@@ -65,13 +66,15 @@ class History:
         if text:
             self._append(Entry("user", text))
 
-    def amend_user(self, text: str) -> None:
-        """The caller's last turn was recognised better."""
+    def amend_user(self, text: str) -> bool:
+        """The caller's last turn was recognised better; returns whether that changes its meaning."""
         last = self._last_user()
+        before = self._entries[last].text
         if text:
             self._entries[last] = Entry("user", text)
         else:
             del self._entries[last]
+        return not same_meaning(before, text)
 
     def withdraw_user(self) -> str:
         """The caller's last turn had not ended after all; returns its words."""
