@@ -34,7 +34,7 @@ class LexicalIndex:
         found_in: Counter[str] = Counter(term for count in counts for term in count)
         total = len(counts)
         self._idf = {term: _idf(total, found) * weight(term) for term, found in found_in.items()}
-        self._unknown = _idf(total, 0)
+        self._unknown = _idf(total, min(1, total))  # a word that no passage has tells as much as the rarest
         self._postings = _postings(counts)
         self._spellings: dict[str, list[str]] = defaultdict(list)
         for term in found_in:

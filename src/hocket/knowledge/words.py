@@ -12,7 +12,8 @@ having he her here him his how i if in into is it its just let like may me might
 onto or our ours out over please she should so some someone something than that the their them then there these
 they this those through to too tell under up us very was we were what when where which while who whom whose why
 will with would yes you your yours um uh er erm oh ah hmm well ok okay hello hi hey thanks thank gonna wanna
-gotta isn aren wasn don doesn didn won wouldn couldn shouldn
+gotta isn aren wasn don doesn didn won wouldn couldn shouldn whats wheres hows whens whos thats theres im ive
+youre dont cant lets isnt arent
 """
 STOP_WORDS = frozenset(_STOP.split())
 """Words that say nothing about the subject."""
@@ -111,7 +112,7 @@ def certainty(term: str, known: Set[str]) -> float:
     """1 for a term that is known, `MISHEARD` for one `similar` to a known one, else 0."""
     if term in known:
         return 1.0
-    return MISHEARD if len(term) >= 5 and any(similar(term, other) for other in known) else 0.0
+    return MISHEARD if len(term) >= 4 and any(similar(term, other) for other in known) else 0.0
 
 
 def similar(first: str, second: str) -> bool:

@@ -13,7 +13,8 @@ from hocket.providers.dialogue.phrasing import SPOKEN_WORDS, shortened
 from hocket.stages.llm import Passage
 
 UNDERSTOOD = 0.55
-"""The share of the caller's words, by weight, that a passage must hold to be an answer. Less is a coincidence."""
+"""The share of the caller's words, by weight, that a passage must hold to be an answer; `SUBJECT` counts towards it.
+Less is a coincidence."""
 
 HEADING = 0.5
 """How much a word of the question counts that is in the heading only: enough to say that the sentence is about it."""
@@ -63,7 +64,7 @@ def find_answer(question: str, passages: Sequence[Passage]) -> Answer | None:
         heading = set(terms(heading_of(passage)))
         share = coverage(asked, heading if not telling else heading | set(terms(passage.text)))
         fit = (share + SUBJECT * coverage(heading, telling), share, -rank)
-        if share >= UNDERSTOOD and (best is None or fit > best[:3]):
+        if fit[0] >= UNDERSTOOD and (best is None or fit > best[:3]):
             best = (*fit, passage)
     return Answer(_extract(question, asked, best[3]), best[1]) if best else None
 

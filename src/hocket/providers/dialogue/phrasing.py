@@ -28,7 +28,11 @@ _UNITS = {
 
 _SPEAKABLE_KEYS = ("message", "text", "answer", "summary", "sentence")
 _UNSPEAKABLE = re.compile(r"(?:^|_)(?:id|uuid|url|href|token|hash)$")
-_FAILURE = re.compile(r"(?i)^\s*(?:error\b|failed\b|wrong arguments for\b|\w+ (?:failed with|did not answer within)\b)")
+_FAILURE = re.compile(
+    r"\s*(?:error\b|failed\b|wrong arguments for |there is no tool "
+    r"|\w+ (?:failed with|did not answer within|was given up)\b)",
+    re.IGNORECASE,
+)
 
 
 def failed(result: str) -> bool:

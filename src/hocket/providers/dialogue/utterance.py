@@ -20,7 +20,8 @@ GROUPS = {"couple": 2, "pair": 2, "dozen": 12}
 HOMOPHONES = {"to": 2, "too": 2, "for": 4, "fore": 4, "won": 1, "tree": 3, "ate": 8, "sex": 6, "sicks": 6, "nein": 9}
 """Words that a recogniser writes for a number said alone."""
 
-_COUNTED = frozenset(("people", "persons", "us", "please", "just"))
+_AROUND_NUMBERS = "people persons us please just um uh er i think maybe about we are we're"
+_AROUND = frozenset(_AROUND_NUMBERS.split())
 
 _HOUR = rf"(?:{'|'.join(_UNIT_NAMES.split()[1:13])}|\d{{1,2}})"
 _MINUTES = r"(?:fifteen|twenty|thirty|forty five|\d\d)"
@@ -90,7 +91,7 @@ def number_said_alone(utterance: Utterance) -> int | None:
     if utterance.numbers:
         value = utterance.numbers[0].value
         return value if isinstance(value, int) else None
-    said = [word for word in utterance.words if word not in _COUNTED]
+    said = [word for word in utterance.words if word not in _AROUND]
     return HOMOPHONES.get(said[0]) if len(said) == 1 else None
 
 
