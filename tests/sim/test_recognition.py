@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from random import Random
+
+from hocket.sim.recognition import INTERIM_MS, Recognition
+from hocket.sim.script import spoken
+from hocket.sim.timeline import Timeline
+
+TURN = spoken("statement", "Please put me through, to the billing department.", Random(1))
+
+
+def heard(seed: int = 0) -> tuple[Recognition, Timeline]:
+    timeline = Timeline()
+    recognition = Recognition(timeline.words, Random(seed))
+    timeline.say(1000, TURN)
+    return recognition, timeline
+
+
+def test_a_word_is_shown_once_it_is_old_enough() -> None:
+    recognition, timeline = heard()
+    first, second = timeline.words[:2]
+    assert recognition.interim(first.end_ms + INTERIM_MS - 1) is None
+    assert recognition.interim(first.end_ms + INTERIM_MS) == "please"
+    assert recognition.interim(first.end_ms + INTERIM_MS) is None
+    assert recognition.interim(second.end_ms + INTERIM_MS) == "please put"
+
+
+def test_a_final_holds_words_that_no_interim_has_shown() -> None:
+    recognition, timeline = heard()
+    assert recognition.final(timeline.words[-1].end_ms) == TURN.text
+    assert recognition.interim(99_000) is None
+    assert recognition.final(99_000) == ""
+
+
+def test_a_word_of_which_little_was_said_is_not_heard() -> None:
+    recognition, timeline = heard()
+    second = timeline.words[1]
+    assert recognition.final(second.start_ms + 20).rstrip(".") == "Please"
+    rest = recognition.final(99_000)
+    assert rest == "put me through, to the billing department."
+
+
+def test_a_final_in_mid_sentence_often_gets_a_full_stop() -> None:
+    stopped = 0
+    for seed in range(200):
+        recognition, timeline = heard(seed)
+        stopped += recognition.final(timeline.words[1].end_ms).endswith(".")
+    assert 70 < stopped < 130
