@@ -92,7 +92,7 @@ def test_barge_ins_silence_the_agent_and_coughs_do_not_for_long() -> None:
 
 
 def test_after_a_cough_the_agent_goes_on() -> None:
-    """Unless the caller speaks first. A cough that outlasts the decision costs more: what was not heard is said anew."""
+    """Unless the caller speaks first. A cough that outlasts the decision costs more: the rest is said anew."""
     judged = []
     for run in many(20, manners=Manners(cough=0.6)):
         for turn, following in pairwise(run.turns):
