@@ -35,6 +35,14 @@ def test_answers_to_earlier_questions_are_known() -> None:
     assert (asked.tool, asked.parameter.name, asked.known) == (BOOK, "day", {"people": 2})
 
 
+def test_what_was_said_later_counts() -> None:
+    asked_for = ("Sure. How many people?", "six", "Sure. For which day?", "no, we are seven people", "For which day?")
+    turns = said("a table", *asked_for, "x")
+    asked = pending([Message("assistant", "Hello."), *turns], TOOLS)
+    assert isinstance(asked, Question)
+    assert (asked.parameter.name, asked.known, asked.times) == ("day", {"people": 7}, 2)
+
+
 def test_of_two_tools_that_ask_the_same_the_one_that_was_wanted_is_meant() -> None:
     for wish, tool in (("rent the hall", RENT), ("a table for six", BOOK)):
         asked = pending(said(wish, "Sure. For which day?", "friday"), TOOLS)

@@ -83,20 +83,20 @@ def _read(turns: list[tuple[str, str]], last: int, tool: ToolSpec, parameter: Pa
     if not _ends_with(turns[last][1], question_for(parameter)):
         return None
     known: dict[str, Any] = {}
-    times = 1
-    for role, text in reversed(turns[:last]):
+    times, heard = 1, ""
+    for role, text in reversed([("assistant", ""), *turns[:last]]):
         if role == "user":
             heard = text
             continue
-        asked = next((other for other in parameters(tool) if _ends_with(text, question_for(other))), None)
         given = understand(heard)
+        asked = next((other for other in parameters(tool) if _ends_with(text, question_for(other))), None)
+        value = answer(asked, given) if asked else None
+        direct = {asked.name: value} if asked and value is not None else {}
+        known = fill(tool, given) | direct | known  # what was said later counts
         if asked is None:
-            return Question(tool, parameter, fill(tool, given) | known, times)
+            break
         times += asked == parameter
-        value = answer(asked, given)
-        known = fill(tool, given) | ({} if value is None else {asked.name: value}) | known
-    opening = next((text for role, text in turns[:last] if role == "user"), "")
-    return Question(tool, parameter, fill(tool, understand(opening)) | known, times)
+    return Question(tool, parameter, known, times)
 
 
 def _meant(turns: list[tuple[str, str]], tool: ToolSpec) -> float:
