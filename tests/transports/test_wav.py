@@ -151,6 +151,12 @@ def test_an_impossible_name_is_a_sentence_too(tmp_path: Path, name: str) -> None
         open_audio(tmp_path / name)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match="pipe"):
+        open_audio(tmp_path / "pipe.wav")
+
+
 def test_the_file_is_closed_when_nobody_reads_on(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(5 * SECOND, np.int16), SECOND)
     before = len(os.listdir("/proc/self/fd"))

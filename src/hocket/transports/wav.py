@@ -70,6 +70,8 @@ def open_audio(path: Path) -> AudioFile:
     try:
         if path.is_dir():
             raise AudioError(f"{path} is a folder; name an audio file.")
+        if path.exists() and not path.is_file():
+            raise AudioError(f"{path} is a pipe or a device; name an audio file.")
         if path.is_file() and not path.stat().st_size:
             raise AudioError(f"{path} is empty (0 bytes); record or export it again.")
         with path.open("rb"), soundfile.SoundFile(path) as file:
