@@ -21,7 +21,7 @@ def at(entries: list[Entry], ms: float, width: int = 100) -> str:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
 def test_it_is_always_equally_high_and_never_too_wide(width: int) -> None:
-    entries = [*calm_call(9), *golden("barge_in"), *call(TurnSpec(text="word " * 99, heard="word " * 99))]
+    entries = [*calm_call(3), *golden("barge_in"), *call(TurnSpec(text="word " * 99, heard="word " * 99))]
     view = LiveView()
     heights = set()
     for entry in entries:

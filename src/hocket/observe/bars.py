@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.text import Text
@@ -42,16 +43,22 @@ def bar(axis: Axis, strokes: Iterable[Stroke]) -> Text:
         for half in range(first, max(axis.half(stroke.end), first + 1)):
             halves[half] = stroke.style
     line = Text(no_wrap=True)
-    for left, right in zip(halves[::2], halves[1::2], strict=True):
-        if left == right:
-            line.append("█" if left else " ", left)
-        elif not right:
-            line.append("▌", left)
-        elif not left:
-            line.append("▐", right)
-        else:
-            line.append("▌", f"{left} on {right}")
+    for (left, right), cells in groupby(zip(halves[::2], halves[1::2], strict=True)):
+        line.append(_CELLS[bool(left), bool(right), left == right] * len(list(cells)), _style(left, right))
     return line
+
+
+_CELLS = {
+    (False, False, True): " ",
+    (True, True, True): "█",
+    (True, True, False): "▌",
+    (True, False, False): "▌",
+    (False, True, False): "▐",
+}
+
+
+def _style(left: str, right: str) -> str:
+    return f"{left} on {right}" if left and right and left != right else left or right
 
 
 def scale(axis: Axis, zero: int) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -38,8 +39,10 @@ class Percentiles:
             self._sketch.merge(other._sketch)
 
     def quantile(self, fraction: float) -> float | None:
-        """The value that `fraction`, 0 to 1, of all values do not exceed."""
-        found: float | None = self._sketch.get_quantile_value(fraction)
+        """The smallest value that at least `fraction`, 0 to 1, of all values do not exceed (nearest rank)."""
+        # The sketch itself rounds the rank down, which would hide the slowest of a few turns.
+        rank = max(math.ceil(fraction * self.count - 1e-9), 1) - 1
+        found: float | None = self._sketch.get_quantile_value(min((rank + 0.5) / max(self.count - 1, 1), 1))
         return found
 
     @property
