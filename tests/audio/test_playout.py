@@ -101,7 +101,7 @@ def apply(playout: Playout, oracle: Oracle, action: str, count: int) -> None:
             oracle.complete = True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(actions)
 def test_every_sample_is_the_one_that_the_plain_description_gives(steps: list[tuple[str, int]]) -> None:
     playout, oracle = Playout(RATE), Oracle()
@@ -194,6 +194,18 @@ def test_pause_fades_within_15_ms_and_resume_goes_on_with_the_next_sample() -> N
     assert again is not None
     assert again[15:].tolist() == ramp(50, 25).tolist()
     assert np.all(np.diff(again[:15].astype(int)) > 0)
+
+
+def test_a_fade_goes_on_over_short_takes() -> None:
+    whole, short = filled(), filled()
+    for playout in (whole, short):
+        playout.take(20)
+        playout.pause()
+    fade = whole.take(15)
+    pieces = [short.take(1) for _ in range(15)]
+    assert fade is not None
+    assert [int(piece[0]) for piece in pieces if piece is not None] == fade.tolist()
+    assert short.take(1) is None
 
 
 def test_pause_and_resume_between_two_takes_leave_no_trace() -> None:

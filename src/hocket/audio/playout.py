@@ -137,11 +137,16 @@ class Playout:
         if not log.sounding or not log.gain:
             return None
         ready = min(ready, log.gain)
+        if not ready:
+            # The silence has to be noted, or else what is appended later would be faded out once more.
+            log.add(0, "padding")
+            return None
         audio = self._scaled(self._audio.read(log.position, ready), log.gain - 1 - np.arange(ready))
         log.add(ready, "falling")
-        # Even without a sample of it, this silence marks that what is appended later must not be faded out again.
-        log.add(count - ready if ready else 0, "padding")
-        return np.concatenate((audio, silence(count - ready))) if ready else None
+        if ready == count:
+            return audio
+        log.add(count - ready, "padding")
+        return np.concatenate((audio, silence(count - ready)))
 
     def _scaled(self, audio: Samples, steps: NDArray[np.int_]) -> Samples:
         return np.rint(audio * self._gains[np.minimum(steps, len(self._gains) - 1)]).astype(np.int16)
