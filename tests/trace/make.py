@@ -16,6 +16,7 @@ from hocket.turn.commands import (
     Finalize,
     PausePlayout,
     RunTool,
+    ScoreTurn,
     StartPlayout,
     StartReply,
     StopPlayout,
@@ -126,7 +127,7 @@ def _turn(w: _Writer, spec: TurnSpec, turn: TurnId, reply: ReplyId) -> None:
     final = candidate + spec.stt
     w.at(spec.at + 60, Mark("vad", "started"), SpeechStarted(round(spec.at * MS)))
     w.at(flip, SpeechStopped(round(last * MS)))
-    w.at(candidate, TimerFired(), Finalize())
+    w.at(candidate, TimerFired(), Finalize(), ScoreTurn())
     heard = Transcribed(spec.text, final=True, finalized=True)
     start = StartReply(reply, spec.text, speculative=spec.speculate != "no")
     begin = {"interim": last + spec.interim, "candidate": candidate, "final": final, "no": commit}[spec.speculate]

@@ -18,6 +18,7 @@ from hocket.turn.commands import (
     Finalize,
     PlayFiller,
     RunTool,
+    ScoreTurn,
     StartPlayout,
     StartReply,
     StartSay,
@@ -26,6 +27,7 @@ from hocket.turn.events import (
     PlayoutStarted,
     ReplyFailed,
     ReplyReady,
+    SpeechPaused,
     SpeechStarted,
     SpeechStopped,
     TimerFired,
@@ -84,6 +86,7 @@ HEARD: list[tuple[float, Record]] = [
     (900, SpeechStopped(800 * MS)),
     (1010, TimerFired()),
     (1010, Finalize()),
+    (1010, ScoreTurn()),
 ]
 COMMIT = CommitTurn(T1, "hello", R1)
 COMMITTED: list[tuple[float, Record]] = [
@@ -112,6 +115,37 @@ def test_words_that_came_late_are_what_was_waited_for() -> None:
     late = [*HEARD, (1200.0, Transcribed("hello", True, True)), (1200.0, TimerFired())]
     found = of(*late, (1200, COMMIT), (1200, StartReply(R1, "hello", False)), *voiced(R1, 1300))
     assert found[:3] == [("vad", 100), ("silence", 110), ("transcript", 190)]
+
+
+def test_a_final_that_was_asked_for_when_speech_paused_was_waiting_for_detection_first() -> None:
+    early: list[tuple[float, Record]] = [
+        (50, SpeechStarted(0)),
+        (820, SpeechPaused(800 * MS)),
+        (820, Finalize()),
+        (880, Transcribed("hello", True, True)),
+        (880, StartReply(R1, "hello", True)),
+        (900, SpeechStopped(800 * MS)),
+        (1010, TimerFired()),
+        (1010, ScoreTurn()),
+        (1070, TimerFired()),
+        (1070, COMMIT),
+    ]
+    assert of(*early, *voiced(R1, 1080))[:3] == [("vad", 20), ("transcript", 60), ("llm", 200)]
+
+
+def test_a_filler_that_was_ordered_and_not_heard_explains_nothing() -> None:
+    late: list[tuple[float, Record]] = [(1700, TimerFired()), (1700, PlayFiller(R1, "One moment."))]
+    assert of(*COMMITTED, *late, *voiced(R1, 1750))[-4:] == [("llm", 680), ("segment", 20), ("tts", 80), ("playout", 5)]
+
+
+def test_an_apology_that_was_synthesised_ahead() -> None:
+    failed: list[tuple[float, Record]] = [
+        (1170, ReplyFailed(R1, "down")),
+        (1170, CloseTurn(T1, "failed")),
+        (1170, StartSay(R2, "Sorry.", "apology")),
+        *spoken(R2, 1172),
+    ]
+    assert of(*COMMITTED, *failed) == [*ENDPOINT, ("llm", 100), ("tts", 2), ("playout", 5)]
 
 
 def test_an_interim_that_started_the_reply_covers_detection() -> None:
@@ -169,7 +203,9 @@ def test_a_filler_while_the_model_thinks_and_while_a_tool_runs() -> None:
         (1700, TimerFired()),
         (1700, PlayFiller(R1, "One moment.")),
         (1720, Mark("tts", "first", R1, "filler")),
-        (1730, PlayoutStarted(R1)),
+        (1730, Mark("playout", "first", R1, "filler")),
+        (2100, ReplyReady(R1)),
+        (2110, PlayoutStarted(R1)),
     ]
     assert of(*COMMITTED, *filler) == [*ENDPOINT, ("llm", 630), ("tts", 20), ("playout", 10)]
     tool: list[tuple[float, Record]] = [

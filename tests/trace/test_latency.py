@@ -4,7 +4,16 @@ from hocket.clock import MS
 from hocket.ids import ReplyId, TurnId
 from hocket.trace.latency import TurnTrace, turns
 from hocket.trace.records import Entry, Mark, Record
-from hocket.turn.commands import CloseTurn, CommitTurn, Finalize, PlayFiller, StartPlayout, StartReply, StartSay
+from hocket.turn.commands import (
+    CloseTurn,
+    CommitTurn,
+    Finalize,
+    PlayFiller,
+    ScoreTurn,
+    StartPlayout,
+    StartReply,
+    StartSay,
+)
 from hocket.turn.events import (
     PlayoutFinished,
     PlayoutStarted,
@@ -87,6 +96,7 @@ SPOKEN: list[tuple[float, Record]] = [
     (900, SpeechStopped(800 * MS)),
     (1000, TimerFired()),
     (1000, Finalize()),
+    (1000, ScoreTurn()),
     (1060, TimerFired()),
     (1060, COMMIT),
     (1060, StartReply(R1, "hello", False)),

@@ -4,7 +4,7 @@ from hocket.clock import MS
 from hocket.ids import ReplyId
 from hocket.trace.records import Entry, Mark
 from hocket.trace.replay import check, replay
-from hocket.turn.commands import Command, EndCall, Finalize, StartSay
+from hocket.turn.commands import Command, EndCall, Finalize, ScoreTurn, StartSay
 from hocket.turn.engine import TurnEngine
 from hocket.turn.events import CallerLeft, CallStarted, Event, SpeechStarted, SpeechStopped, TimerFired, Transcribed
 
@@ -48,12 +48,12 @@ def test_a_call_replays_to_the_same_commands() -> None:
 
 
 def test_a_missing_command_is_named_with_its_place() -> None:
-    place = next(n for n, entry in enumerate(CALL) if isinstance(entry.record, Finalize))
+    place = next(n for n, entry in enumerate(CALL) if isinstance(entry.record, ScoreTurn))
     found = check(CALL[:place] + CALL[place + 1 :], TurnEngine())
     assert found is not None
     assert found.startswith("On TimerFired(), ")
     assert f"{CALL[place].now / MS:.3f} ms into the trace" in found
-    assert found.endswith("and the engine gives Finalize().")
+    assert found.endswith("and the engine gives ScoreTurn().")
 
 
 def test_an_added_and_a_changed_command_are_named() -> None:

@@ -24,6 +24,7 @@ from hocket.turn.commands import (
     PlayFiller,
     ResumePlayout,
     RunTool,
+    ScoreTurn,
     StartReply,
     StartSay,
     StopPlayout,
@@ -147,7 +148,7 @@ class _Floor:
     def _segment(self, reply: ReplyId, segment: str) -> None:
         saying, said = self._saying
         if reply == saying and said != segment:
-            self._saying = (reply, f"{said} {segment}".strip())
+            self._saying = (reply, said + segment)
 
     def answered(self, turn: TurnTrace) -> None:
         """Note the latency beside the caller's words."""
@@ -203,8 +204,9 @@ class _TurnBars:
                 self._open("endpoint", last_speech, "vad")
                 self._next("endpoint", now, "silence")
             case Finalize():
-                self._next("endpoint", now, "confirm")
                 self._open("stt", now, "stt")
+            case ScoreTurn():
+                self._next("endpoint", now, "confirm")
             case Transcribed(finalized=True):
                 self._end("stt", now)
             case CommitTurn():

@@ -7,7 +7,7 @@ the response latency, to the nanosecond.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -15,7 +15,7 @@ from hocket.clock import MS
 from hocket.ids import ReplyId
 from hocket.trace.records import Mark, Stage, Step
 from hocket.trace.turn_records import Moment, TurnRecords
-from hocket.turn.commands import Finalize, PlayFiller, RunTool, StartPlayout, StartReply, StartSay
+from hocket.turn.commands import Finalize, PlayFiller, RunTool, ScoreTurn, StartPlayout, StartReply, StartSay
 from hocket.turn.events import (
     ReplyFailed,
     ReplyReady,
@@ -60,20 +60,24 @@ class Part(msgspec.Struct, frozen=True):
         return self.end - self.start
 
 
-def critical_path(turn: TurnRecords, last_speech: int, audible: Moment[ReplyId]) -> tuple[Part, ...]:
-    """The parts in order: contiguous, none empty, from `last_speech` to the first audible sample.
+class Sound(NamedTuple):
+    """What was heard first."""
 
-    `audible` holds the reply that was heard.
-    """
+    reply: ReplyId
+    filler: bool
+
+
+def critical_path(turn: TurnRecords, last_speech: int, audible: Moment[Sound]) -> tuple[Part, ...]:
+    """The parts in order: contiguous, none empty, from `last_speech` to the first audible sample."""
     walk = _Walk(turn, last_speech, audible.now)
     walk.from_sound(audible)
     walk.back("unexplained", last_speech)
     return _merged(walk.parts[::-1])
 
 
-def candidate(turn: TurnRecords, last_speech: int, now: int) -> Moment[Finalize] | None:
-    """When the end of the turn was first considered: the last `Finalize` between `last_speech` and `now`."""
-    found = [moment for moment in turn.all(Finalize) if last_speech <= moment.now <= now]
+def candidate(turn: TurnRecords, last_speech: int, now: int) -> Moment[ScoreTurn] | None:
+    """When the end of the turn was first considered: the last `ScoreTurn` between `last_speech` and `now`."""
+    found = [moment for moment in turn.all(ScoreTurn) if last_speech <= moment.now <= now]
     return found[-1] if found else None
 
 
@@ -109,10 +113,10 @@ class _Walk:
             self.parts.append(Part(name, start, self._cursor))
             self._cursor = start
 
-    def from_sound(self, audible: Moment[ReplyId]) -> None:
-        reply = audible.record
+    def from_sound(self, audible: Moment[Sound]) -> None:
+        reply = audible.record.reply
         filler = _latest(self._turn.of_reply(PlayFiller, reply), audible.place)
-        if filler is not None:
+        if filler is not None and audible.record.filler:
             self._from_filler(filler, audible)
             return
         gate = _latest(self._turn.of_reply(StartPlayout, reply), audible.place)
@@ -127,7 +131,7 @@ class _Walk:
             self.back("gate", self._turn.commit.now)
             self._from_commit()
 
-    def _from_filler(self, filler: Moment[PlayFiller], audible: Moment[ReplyId]) -> None:
+    def _from_filler(self, filler: Moment[PlayFiller], audible: Moment[Sound]) -> None:
         for mark in self._turn.of_reply(Mark, filler.record.reply):
             if mark.record.detail == FILLER and mark.record.step == "first" and mark.place < audible.place:
                 self.back("playout", mark.now)
@@ -153,6 +157,8 @@ class _Walk:
     def _from_audio(self, reply: ReplyId, before: int) -> None:
         text = self._text(reply, before)
         if text is None:
+            if self._turn.of_reply(StartSay, reply):  # synthesised ahead
+                self._from_start(reply, "tts")
             return
         self.back("tts", text.now)
         token = self._mark("llm", "first", reply, text.place)
@@ -218,11 +224,14 @@ class _Walk:
     def _from_trigger(self, trigger: Moment[Any]) -> None:
         considered = candidate(self._turn, self._floor, trigger.now)
         match trigger.record:
-            case Transcribed(finalized=True) if considered is not None:
-                self.back("transcript", considered.now)
-                self._from_silence()
-            case Transcribed():
-                self.back("transcript", self._floor)
+            case Transcribed(finalized=final):
+                asked = _latest(self._turn.all(Finalize), trigger.place) if final else None
+                why = None if asked is None else self._turn.trigger(asked)
+                if asked is None or why is None or asked.now < self._floor:
+                    self.back("transcript", self._floor)
+                else:
+                    self.back("transcript", asked.now)
+                    self._from_trigger(why)
             case TimerFired() | TurnScored():
                 if considered is not None:
                     self.back("confirm", considered.now)

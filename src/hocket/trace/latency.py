@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from hocket.ids import ReplyId, TurnId
-from hocket.trace.critical_path import Part, candidate, critical_path
+from hocket.trace.critical_path import FILLER, Part, Sound, candidate, critical_path
 from hocket.trace.records import Entry, Mark
 from hocket.trace.spans import Span, endpointing, spans
 from hocket.trace.turn_records import Moment, TurnRecords, split
-from hocket.turn.commands import AmendTurn, CloseTurn, PlayFiller, StartReply
+from hocket.turn.commands import AmendTurn, CloseTurn, StartReply
 from hocket.turn.events import (
     PlayoutFinished,
     PlayoutStarted,
@@ -110,7 +110,7 @@ class TurnTrace(msgspec.Struct, frozen=True):
     @property
     def numbers(self) -> Numbers:
         times = self.times
-        finals = [s for s in self.spans if s.row == "stt" and s.start == times.candidate]
+        finals = [s for s in self.spans if s.row == "stt" and not _by(s.start, times.last_speech or times.commit)]
         first_sound = times.commit if times.first_audible is None else times.first_audible
         tokens = [s for s in self.spans if s.row == "llm" and s.reply == self.reply and _by(s.first, first_sound)]
         voices = [s for s in self.spans if s.row == "tts" and s.reply == self.reply and _by(s.first, first_sound)]
@@ -131,7 +131,7 @@ def turns(entries: Sequence[Entry]) -> list[TurnTrace]:
 def _turn(records: TurnRecords) -> TurnTrace:
     commit = records.commit.record
     audible = _first_sound(records)
-    reply = commit.reply if audible is None else audible.record
+    reply = commit.reply if audible is None else audible.record.reply
     times = _times(records, audible)
     outcome = _outcome(records)
     unmeasured = _unmeasured(records, times, outcome)
@@ -149,23 +149,23 @@ def _turn(records: TurnRecords) -> TurnTrace:
         outcome=outcome,
         times=times,
         speculation=_speculation(records, reply),
-        filler=audible is not None and any(m.place < audible.place for m in records.of_reply(PlayFiller, reply)),
+        filler=audible is not None and audible.record.filler,
         parts=path,
         spans=_endpointing(times) + spans(records),
         unmeasured=unmeasured,
     )
 
 
-def _first_sound(records: TurnRecords) -> Moment[ReplyId] | None:
+def _first_sound(records: TurnRecords) -> Moment[Sound] | None:
     """Of a reply it is an event; of a filler, which the engine has no use for, only a mark."""
-    sounds = [Moment(m.now, m.place, m.record.reply) for m in records.all(PlayoutStarted)]
+    sounds = [Moment(m.now, m.place, Sound(m.record.reply, False)) for m in records.all(PlayoutStarted)]
     marks = [m for m in records.all(Mark) if (m.record.stage, m.record.step) == ("playout", "first")]
-    sounds += [Moment(m.now, m.place, m.record.reply) for m in marks]
-    answers = [m for m in sounds if m.place > records.commit.place and m.record in records.replies]
+    sounds += [Moment(m.now, m.place, Sound(m.record.reply, m.record.detail == FILLER)) for m in marks]
+    answers = [m for m in sounds if m.place > records.commit.place and m.record.reply in records.replies]
     return min(answers, key=lambda moment: moment.place, default=None)
 
 
-def _times(records: TurnRecords, audible: Moment[ReplyId] | None) -> TurnTimes:
+def _times(records: TurnRecords, audible: Moment[Sound] | None) -> TurnTimes:
     commit = records.commit.now
     stops = records.until_commit(SpeechStopped)
     starts = records.until_commit(SpeechStarted)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from hocket.ids import NO_REPLY, ReplyId
+from hocket.trace.critical_path import FILLER
 from hocket.trace.records import Mark
 from hocket.trace.turn_records import Moment, TurnRecords
 from hocket.turn.commands import Finalize, PlayFiller, RunTool
@@ -70,7 +71,7 @@ def _marked(turn: TurnRecords) -> list[Span]:
         mark = moment.record
         if mark.stage not in ("llm", "tts", "retrieval") or (mark.reply and mark.reply not in turn.replies):
             continue
-        key = (mark.stage, mark.reply, mark.detail == "filler")
+        key = (mark.stage, mark.reply, mark.detail == FILLER)
         if mark.step == "started":
             running[key] = len(found)
             found.append(Span(mark.stage, moment.now, moment.now, None, mark.reply, "open", mark.detail))
