@@ -16,8 +16,25 @@ from hocket.sim.loop import VirtualLoop, run
 from hocket.transports.files import RATES, FilesTransport
 from hocket.transports.script import Line, after_agent, at, during_agent
 from tests import speech
+from tests.stages.contract import check_transport
 from tests.transports.far_end import RATE, Agent, call, line, near, stretches, voice
 from tests.transports.test_wav import BAD, bad_files
+
+
+def test_keeps_the_contract_of_a_transport() -> None:
+    lines = [line(0.6, at(200))]
+    check_transport(
+        lambda: FilesTransport([line(30, at(200))]),
+        run,
+        hangs_up=lambda: FilesTransport(lines, patience_ms=500, tail_ms=100),
+    )
+
+
+def test_keeps_the_contract_with_real_time_and_threads(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "line.flac", voice(8), RATE)
+    path = tmp_path / "call.wav"
+    lines = [Line(tmp_path / "line.flac", at(200))]
+    check_transport(lambda: FilesTransport(lines, recording=path), asyncio.run)
 
 
 def test_frames_of_20_ms_in_order_each_when_it_is_over() -> None:

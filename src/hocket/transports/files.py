@@ -139,7 +139,6 @@ class _OpenLine:
         return self._playback.drop(self._now())
 
     async def hang_up(self) -> None:
-        self._receiver = None
         self._ends_at = self._playback.end
         try:
             queued_s = max(self._ends_at - self._now(), 0) / self._rate
@@ -150,6 +149,8 @@ class _OpenLine:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            self._report()
+            self._receiver = None
 
     async def _run(self) -> None:
         count = self._rate * FRAME_MS // 1000
@@ -170,7 +171,7 @@ class _OpenLine:
         """The 20 ms from `start` on, which are just over."""
         agent = self._playback.render(start, start + count)
         caller = await self._caller.speak(start, agent)
-        if self._receiver is not None:
+        if self._receiver is not None and self._ends_at is None:
             self._receiver.hear(Frame(caller, self._rate, start))
         if start // count % REPORT_EVERY_FRAMES == REPORT_EVERY_FRAMES - 1:
             self._report()
@@ -195,7 +196,7 @@ class _OpenLine:
             self._receiver.played(sounded, 0.0, "acknowledged")
 
     def _leave(self, reason: str) -> None:
-        if self._receiver is not None:
+        if self._receiver is not None and self._ends_at is None:
             receiver, self._receiver = self._receiver, None
             receiver.left(reason)
 
