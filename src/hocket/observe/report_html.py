@@ -23,12 +23,12 @@ _TIME = {
 
 def header(head: Opened, notes: Iterable[str]) -> str:
     """Which call this is, and what kind of time its figures are in."""
-    stages = " · ".join(f"{escape(stage)} {escape(name)}" for stage, name in head.stages.items())
+    stages = [f"{stage} {name}" for stage, name in head.stages.items()]
+    facts = [f"call {head.call}", head.wall_clock, f"preset {head.preset}", *stages]
     lines = [
         f"<h1>{escape(head.agent)}</h1>",
         f'<p><span class="pill {head.time}">{head.time} time</span> {_TIME[head.time]}</p>',
-        f'<p class="quiet">call {escape(head.call)} · {escape(head.wall_clock)} · preset {escape(head.preset)}'
-        f"{' · ' + stages if stages else ''}</p>",
+        f'<p class="quiet">{" · ".join(escape(fact) for fact in facts if fact)}</p>',
         *(f'<p class="note">{escape(note)}</p>' for note in notes),
     ]
     return "\n".join(lines)
