@@ -218,15 +218,19 @@ def test_a_recording_that_fails_does_not_fail_the_call(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_hangs_does_not_hang_the_end_of_the_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("line_s", "frames"), [(0.2, 152), (5, 55)])
+def test_a_disk_that_hangs_does_not_hang_the_end_of_the_call(line_s: float, frames: int, tmp_path: Path) -> None:
+    """A short line is in memory by then, and only the recording is lost; a long one cannot go on."""
+
     async def scenario() -> None:
-        transport = FilesTransport([line(0.2, at(100))], recording=tmp_path / "call.wav")
+        transport = FilesTransport([line(line_s, at(100))], recording=tmp_path / "call.wav")
         agent = Agent(transport)
         await transport.start(agent)
         await asyncio.sleep(0.05)
         loop = asyncio.get_running_loop()
         loop.run_in_executor = lambda *_: loop.create_future()  # type: ignore[method-assign]
         await asyncio.sleep(3)
+        assert len(agent.frames) == frames
         with pytest.raises(TransportError, match="disk has not answered"):
             await transport.close()
         assert agent.now < 3.05 + 2 * 5 + 0.1

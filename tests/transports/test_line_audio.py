@@ -14,7 +14,7 @@ from hocket.audio.frame import Frame, silence
 from hocket.audio.levels import rms_dbfs
 from hocket.errors import AudioError
 from hocket.sim.loop import run
-from hocket.transports.line_audio import LOUDEST_TONE_DBFS, QUIETEST_TONE_DBFS, LineAudio
+from hocket.transports.line_audio import DISK_TIMEOUT_S, LOUDEST_TONE_DBFS, QUIETEST_TONE_DBFS, LineAudio
 
 RATE = 8_000
 WORKER = ThreadPoolExecutor(1)
@@ -92,3 +92,17 @@ def test_a_failed_read_ahead_is_raised_to_its_reader_and_else_forgotten(tmp_path
 
     run(scenario(read=True))
     run(scenario(read=False))
+
+
+def test_a_disk_that_does_not_answer_is_given_up() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        line = LineAudio(Frame(silence(RATE), RATE, 0), RATE, WORKER, seed=0)
+        loop.run_in_executor = lambda *_: loop.create_future()  # type: ignore[method-assign]
+        with pytest.raises(AudioError, match="has not answered"):
+            await line.read(160)
+        with pytest.raises(AudioError, match="has not answered"):
+            await line.room_tone()
+        assert loop.time() == 2 * DISK_TIMEOUT_S
+
+    run(scenario())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import soundfile
 from hocket.audio.frame import silence
 from hocket.errors import AudioError
 from hocket.sim.loop import run
-from hocket.transports.recording import BLOCK_FRAMES, Recording
+from hocket.transports.recording import BLOCK_FRAMES, PATIENCE_S, Recording
 
 WORKER = ThreadPoolExecutor(1)
 """Runs nothing here: the virtual loop runs jobs in place."""
@@ -82,3 +83,20 @@ def test_a_full_disk_ends_the_recording_and_not_the_call(tmp_path: Path) -> None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert soundfile.info(path).frames >= BLOCK_FRAMES * 320
+
+
+def test_a_disk_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        recording, late = Recording(tmp_path / "a.wav", 16_000, WORKER), Recording(tmp_path / "b.wav", 16_000, WORKER)
+        await recording.open()
+        loop.run_in_executor = lambda *_: loop.create_future()  # type: ignore[method-assign]
+        for _ in range(2 * BLOCK_FRAMES):
+            await recording.add(silence(320), silence(320))
+        assert recording.failure == "the disk does not answer"
+        with pytest.raises(AudioError, match="the disk does not answer"):
+            await late.open()
+        await recording.close()
+        assert loop.time() == 3 * PATIENCE_S
+
+    run(scenario())

@@ -187,4 +187,4 @@ def test_three_hours_take_no_more_memory_than_a_minute(tmp_path: Path) -> None:
         tracemalloc.stop()
     print(f"three hours of audio: {peak / 1e6:.2f} MB at most")
     assert count == seconds * 8_000
-    assert peak < 1_000_000
+    assert peak < 5_000_000  # decoded, it is 173 MB

@@ -12,6 +12,7 @@ from typing import Final
 from hocket.audio.frame import FRAME_MS, Frame, Samples
 from hocket.errors import AudioError, ConfigError, TransportError
 from hocket.stages.transport import Receiver
+from hocket.transports.line_audio import DISK_TIMEOUT_S
 from hocket.transports.playback import Playback
 from hocket.transports.recording import Recording
 from hocket.transports.script import Line, ScriptedCaller
@@ -22,9 +23,6 @@ REPORT_EVERY_FRAMES: Final = 5
 
 MAX_QUEUED_MS: Final = 10_000
 """Audio that a far end takes before it sounds; who sends more has lost its pace."""
-
-DISK_TIMEOUT_S: Final = 5
-"""A disk that does not answer for so long does not hold up the end of a call any longer."""
 
 
 class FilesTransport:
@@ -141,8 +139,8 @@ class _OpenLine:
     async def hang_up(self) -> None:
         self._ends_at = self._playback.end
         try:
-            queued_s = max(self._ends_at - self._now(), 0) / self._rate
-            await asyncio.wait({self._task}, timeout=queued_s + DISK_TIMEOUT_S)
+            # It ends by itself: what is queued is bounded, and so is every wait for the disk.
+            await asyncio.wait({self._task})
         finally:
             if self._end_timer is not None:
                 self._end_timer.cancel()

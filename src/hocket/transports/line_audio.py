@@ -15,10 +15,14 @@ import numpy as np
 from hocket.audio.frame import FRAME_MS, Frame, Samples, silence
 from hocket.audio.levels import rms_dbfs
 from hocket.audio.resample import resample
+from hocket.errors import AudioError
 from hocket.transports.wav import open_audio
 
 QUIETEST_TONE_DBFS: Final = -70.0
 LOUDEST_TONE_DBFS: Final = -45.0
+
+DISK_TIMEOUT_S: Final = 5
+"""A disk that does not answer for so long is given up."""
 
 _BLOCK_FRAMES = 50
 _LOOK_AT_FRAMES = 500
@@ -45,7 +49,7 @@ class LineAudio:
 
         Where a clip ends in digital silence, and between lines, a real line is never that quiet.
         """
-        level = (await self._on_disk(_quietest, self._audio, self._rate)).dbfs
+        level = (await _answer(self._on_disk(_quietest, self._audio, self._rate))).dbfs
         sigma = 32768 * 10 ** (min(max(level, QUIETEST_TONE_DBFS), LOUDEST_TONE_DBFS) / 20)
         return np.rint(np.random.default_rng(self._seed).normal(0, sigma, self._rate)).astype(np.int16)
 
@@ -59,7 +63,8 @@ class LineAudio:
         while len(self._ready) < count and not self._over:
             self.prefetch()
             assert self._coming is not None
-            block, self._coming = await self._coming, None
+            block = await _answer(self._coming)
+            self._coming = None
             self._ready = np.concatenate((self._ready, block.samples))
             self._over = block.last
             self.prefetch()
@@ -76,6 +81,13 @@ class LineAudio:
 
     def _on_disk(self, job: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._worker, job, *arguments)
+
+
+async def _answer(job: asyncio.Future[T]) -> T:
+    done, _ = await asyncio.wait({job}, timeout=DISK_TIMEOUT_S)
+    if not done:
+        raise AudioError(f"The disk with the caller's audio has not answered for {DISK_TIMEOUT_S} s; try another disk.")
+    return job.result()
 
 
 class _Block(msgspec.Struct, frozen=True):

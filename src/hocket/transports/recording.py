@@ -18,7 +18,7 @@ BLOCK_FRAMES = 50
 """Frames that are written at once. One block may be on its way to the disk while the next is gathered."""
 
 PATIENCE_S = 1
-"""A disk that takes longer for a block, on top of the time the next one takes to gather, loses the recording."""
+"""A disk that has not answered so long after its answer was needed has lost the recording."""
 
 _SYSTEM_ERROR = 2
 """libsndfile's code for any failure of the operating system."""
@@ -42,7 +42,7 @@ class Recording:
 
     async def open(self) -> None:
         """Create the file, and its folder. Raises `AudioError`."""
-        opened = await self._on_disk(self._create)
+        opened = await _outcome(self._on_disk(self._create))
         if opened.failure:
             raise AudioError(f"{self._path} cannot be written ({opened.failure}); choose another file to record to.")
 
@@ -56,7 +56,7 @@ class Recording:
         """Write what is left; afterwards the file is whole."""
         await self._write()
         await self._written()
-        closed = await self._on_disk(self._finish)
+        closed = await _outcome(self._on_disk(self._finish))
         self.failure = self.failure or closed.failure
 
     async def _write(self) -> None:
@@ -68,8 +68,7 @@ class Recording:
     async def _written(self) -> None:
         writing, self._writing = self._writing, None
         if writing is not None:
-            done, _ = await asyncio.wait({writing}, timeout=PATIENCE_S)
-            self.failure = writing.result().failure if done else "the disk does not answer"
+            self.failure = (await _outcome(writing)).failure
 
     def _on_disk(self, job: Callable[..., None], *arguments: object) -> asyncio.Future[_Written]:
         return asyncio.get_running_loop().run_in_executor(self._worker, _attempt, job, *arguments)
@@ -93,6 +92,11 @@ class _Written(msgspec.Struct, frozen=True):
 
     failure: str = ""
     cpu_ns: int = 0
+
+
+async def _outcome(job: asyncio.Future[_Written]) -> _Written:
+    done, _ = await asyncio.wait({job}, timeout=PATIENCE_S)
+    return job.result() if done else _Written("the disk does not answer")
 
 
 def _attempt(job: Callable[..., None], *arguments: object) -> _Written:
