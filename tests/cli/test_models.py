@@ -26,6 +26,12 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "250")
     monkeypatch.delitem(MANIFEST, "silero")
     monkeypatch.setitem(MANIFEST, "tiny", TINY)
+
+    def no_voice(*_: object) -> None:
+        raise MissingError("There is no apt-get here.")
+
+    monkeypatch.setattr("hocket.cli.models.load_flite", no_voice)
+    monkeypatch.setattr("hocket.cli.models.fetch_flite", no_voice)
     return tmp_path
 
 
@@ -35,6 +41,7 @@ def test_what_is_missing_is_fetched_and_everything_is_listed(wheels: Path) -> No
     assert result.exit_code == 0, result.output
     path = next((wheels / "cache").rglob("tiny-*.bin"))
     assert path.read_bytes() == CONTENT
+    assert "voice: espeak-ng, because there is no apt-get here." in result.output
     for cell in ("tiny", "hocket-test-weights 1.2.3", "MIT", "10.2 kB", str(path)):
         assert cell in result.output
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hocket.agent.threads import DaemonThreads
 from hocket.clock import MS, LoopClock, stopwatch, thread_cpu_time
 from hocket.sim.loop import MAX_PASSES, VirtualLoop, run
 
@@ -353,3 +354,19 @@ def test_the_same_program_runs_the_same_way_twice() -> None:
         return log
 
     assert run(scenario()) == run(scenario())
+
+
+def test_a_function_that_never_returns_holds_up_neither_time_nor_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hocket.sim.loop.HANG_S", 0.05)
+    threads = DaemonThreads("hangs", 2)
+    release = threading.Event()
+
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3):
+                await loop.run_in_executor(threads, release.wait)
+        return loop.time()
+
+    assert run(scenario()) == 3
+    release.set()

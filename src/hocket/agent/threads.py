@@ -20,6 +20,9 @@ class DaemonThreads(Executor):
     The standard pool joins its threads at exit, so one function that never returns would keep the process from ending.
     """
 
+    may_never_return = True
+    """Event loops with a time of their own do not wait for these functions for ever."""
+
     __slots__ = ("_free", "_name")
 
     def __init__(self, name: str, limit: int) -> None:

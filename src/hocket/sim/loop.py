@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from hocket.clock import SECOND, thread_cpu_time
 
@@ -31,6 +31,9 @@ THREADS_GRACE_S = 1.0
 
 MAX_PASSES = 1_000_000
 """Passes through the ready queue at one instant after which the program is taken to run in a circle."""
+
+HANG_S = 5.0
+"""Real seconds for a function that may never return."""
 
 NO_LIMIT = 1 << 62
 COMPACT_FROM = 128
@@ -101,18 +104,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Run `func(*args)` now, in place. The future resolves after the processor time that it used: the result's
-        `cpu_ns` where it has one (an int), else the measured time of this thread, which no two runs share."""
+        `cpu_ns` where it has one (an int), else the measured time of this thread, which no two runs share.
+
+        An executor with `may_never_return` runs it in its own thread, and is waited for no longer than `HANG_S`."""
         future: asyncio.Future[T] = self.create_future()
-        before = thread_cpu_time()
-        try:
-            result = func(*args)
-        except Exception as error:
-            self._set_timer(self._now + thread_cpu_time() - before, _fail, (future, error), None)
-            return future
-        used = getattr(result, "cpu_ns", None)
-        if not isinstance(used, int):
-            used = thread_cpu_time() - before
-        self._set_timer(self._now + used, _resolve, (future, result), None)
+        if getattr(executor, "may_never_return", False):
+            try:
+                outcome, used = executor.submit(_timed, func, args).result(timeout=HANG_S)
+            except TimeoutError:
+                return future  # never resolved: the deadline of whoever waits comes in virtual time
+        else:
+            outcome, used = _timed(func, args)
+        settle = _fail if isinstance(outcome, _Raised) else _resolve
+        self._set_timer(self._now + used, settle, (future, outcome), None)
         return future
 
     def _set_timer(
@@ -208,14 +212,29 @@ def _where(task: asyncio.Task[Any]) -> str:
     return " > ".join(places)
 
 
+class _Raised(NamedTuple):
+    error: Exception
+
+
+def _timed(func: Callable[..., T], args: tuple[Any, ...]) -> tuple[T | _Raised, int]:
+    """What a function returned or raised, and the processor time it used."""
+    before = thread_cpu_time()
+    try:
+        result = func(*args)
+    except Exception as error:
+        return _Raised(error), thread_cpu_time() - before
+    used = getattr(result, "cpu_ns", None)
+    return result, used if isinstance(used, int) else thread_cpu_time() - before
+
+
 def _resolve(future: asyncio.Future[T], result: T) -> None:
     if not future.done():
         future.set_result(result)
 
 
-def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+def _fail(future: asyncio.Future[Any], raised: _Raised) -> None:
     if not future.done():
-        future.set_exception(error)
+        future.set_exception(raised.error)
 
 
 def _watching_factory(unretrieved: list[asyncio.Task[Any]]) -> Any:

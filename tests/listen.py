@@ -1,0 +1,38 @@
+"""Listening by instrument: when somebody is heard in a recording, found from its samples alone.
+
+Written apart from everything in `src/hocket/audio`, so that a mistake there is not made here too: a plain envelope of
+squared samples over 1 ms, a threshold, and gaps that are bridged.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+
+def channels(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Caller, agent, rate of a stereo recording; samples -1 to 1."""
+    samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    assert samples.shape[1] == 2, "a recording of a call has two channels"
+    return samples[:, 0], samples[:, 1], rate
+
+
+def heard(samples: NDArray[np.float64], rate: int, *, floor_db: float, bridge_ms: int) -> list[tuple[float, float]]:
+    """The stretches, in ms, that are louder than `floor_db`; quieter gaps up to `bridge_ms` belong to them."""
+    step = rate // 1000
+    power = (samples[: len(samples) // step * step].reshape(-1, step) ** 2).mean(axis=1)
+    loud = np.flatnonzero(power > 10 ** (floor_db / 10))
+    if not len(loud):
+        return []
+    splits = np.flatnonzero(np.diff(loud) > bridge_ms)
+    starts = [loud[0], *loud[splits + 1]]
+    ends = [*loud[splits], loud[-1]]
+    return [(float(start), float(end + 1)) for start, end in zip(starts, ends, strict=True)]
+
+
+def nearest(value: float, candidates: list[float]) -> float:
+    """The candidate closest to a value."""
+    return min(candidates, key=lambda candidate: abs(candidate - value))
