@@ -1,0 +1,172 @@
+"""Two pocketsphinx decoders side by side on one caller's speech: open text, and the agent's own phrases.
+
+Only the worker process (`sphinx_worker`) uses this module.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hocket.providers.phrase_grammar import END, START, clauses, pronounce, transitions
+from hocket.providers.stability import TimedWord
+
+RATE = 16_000
+"""What the acoustic model was trained for."""
+
+ALLOWANCE = 0.0
+ALLOWANCE_PER_SECOND = 85.0
+"""How much worse, in nats, the phrases may explain an utterance than open text does and still be believed: they have
+to win against every English sentence that happens to sound a little closer. From `benchmarks/recognition.py`."""
+
+_OPTIONS: dict[str, Any] = {
+    "loglevel": "FATAL",
+    # Second passes cost up to 2 s at the end of an utterance and make it no better.
+    "fwdflat": False,
+    "bestpath": False,
+    # Scores are relative to the best sound of each frame. With all sounds counted the two decoders' can be compared.
+    "compallsen": True,
+}
+_SCORE_UNIT = 1024
+"""Scores of pocketsphinx are shifted right by ten bits."""
+
+_FRAME_MS = 10
+_PHRASES = "phrases"
+_OPEN_TEXT = "open"
+_ALTERNATIVE = re.compile(r"\(\d+\)$")
+
+
+class Hypothesis(NamedTuple):
+    """What one decoder has found so far."""
+
+    words: tuple[TimedWord, ...]
+    score: float
+    """Log likelihood in nats, up to a constant that all decoders share."""
+    speech_ms: int
+    """How much of the audio the words take."""
+
+
+NOTHING = Hypothesis((), -math.inf, 0)
+
+
+class Choice(NamedTuple):
+    """The words of the decoder that is believed."""
+
+    words: tuple[TimedWord, ...]
+    from_phrases: bool
+
+
+class Models:
+    """What all decoders of a process share: the language model, and the grammar of the phrases."""
+
+    def __init__(self, phrases: Sequence[str]) -> None:
+        """Raises ImportError without pocketsphinx."""
+        import pocketsphinx
+
+        self._make = pocketsphinx.Decoder
+        first = self._make(**_OPTIONS)
+        self._language_model = first.get_lm()
+        self._dictionary, self.guessed = _dictionary(first, clauses(phrases))
+        self._grammar = transitions(clauses(phrases), self._dictionary.__contains__)
+        self._spare: list[Any] = [first]
+
+    def open_text(self) -> Any:
+        """A decoder of open text. The language model is shared; the dictionary's 68 MB are not."""
+        if self._spare:
+            return self._spare.pop()
+        decoder = self._make(lm=None, **_OPTIONS)
+        decoder.add_lm(_OPEN_TEXT, self._language_model)
+        decoder.activate_search(_OPEN_TEXT)
+        return decoder
+
+    def phrases(self) -> Any | None:
+        """A decoder of the phrases; None without any."""
+        if not self._grammar:
+            return None
+        decoder = self._make(lm=None, dict=None, **_OPTIONS)
+        for word, sounds in self._dictionary.items():
+            decoder.add_word(word, sounds, False)
+        decoder.add_fsg(_PHRASES, decoder.create_fsg(_PHRASES, START, END, self._grammar))
+        decoder.activate_search(_PHRASES)
+        return decoder
+
+
+def _dictionary(decoder: Any, clauses: list[list[str]]) -> tuple[dict[str, str], list[str]]:
+    """Word -> sounds, and the words whose sounds are guessed."""
+    sounds: dict[str, str] = {}
+    guessed: list[str] = []
+    for word in dict.fromkeys(word for clause in clauses for word in clause):
+        if known := decoder.lookup_word(word):
+            sounds[word] = known
+            for number in range(2, 6):
+                if variant := decoder.lookup_word(f"{word}({number})"):
+                    sounds[f"{word}({number})"] = variant
+        elif guess := pronounce(word):
+            sounds[word] = guess
+            guessed.append(word)
+    return sounds, guessed
+
+
+class Recogniser:
+    """One caller: utterances, one after the other. What was learnt of the line's sound is kept between them."""
+
+    def __init__(self, models: Models) -> None:
+        self._decoders = [decoder for decoder in (models.open_text(), models.phrases()) if decoder is not None]
+        self._line_sounds = [decoder.get_cmn() for decoder in self._decoders]
+        self._begun = False
+
+    def restart(self) -> None:
+        """Forget the caller; another one follows."""
+        self.finish()
+        for decoder, sound in zip(self._decoders, self._line_sounds, strict=True):
+            decoder.set_cmn(sound)
+
+    def hear(self, pcm: bytes) -> Choice:
+        """Take 16-bit samples at `RATE`; returns the best guess at the utterance so far."""
+        if pcm and not self._begun:
+            self._begun = True
+            for decoder in self._decoders:
+                decoder.start_utt()
+        if not self._begun:
+            return Choice((), False)
+        for decoder in self._decoders:
+            decoder.process_raw(pcm)
+        return self._choose()
+
+    def finish(self) -> Choice:
+        """End the utterance; returns its words. The next one begins with the next samples."""
+        if not self._begun:
+            return Choice((), False)
+        self._begun = False
+        for decoder in self._decoders:
+            decoder.end_utt()
+        return self._choose()
+
+    def _choose(self) -> Choice:
+        open_text, *others = (_hypothesis(decoder) for decoder in self._decoders)
+        return choose(open_text, others[0] if others else NOTHING)
+
+
+def choose(open_text: Hypothesis, phrases: Hypothesis) -> Choice:
+    """The phrases are believed unless open text explains the sound much better."""
+    allowance = ALLOWANCE + ALLOWANCE_PER_SECOND * open_text.speech_ms / 1000
+    if phrases.words and open_text.words and phrases.score >= open_text.score - allowance:
+        return Choice(phrases.words, True)
+    return Choice(open_text.words, False)
+
+
+def _hypothesis(decoder: Any) -> Hypothesis:
+    found = decoder.hyp()
+    if found is None or not found.hypstr or found.score <= 0:
+        return NOTHING
+    words = []
+    speech_ms = 0
+    for segment in decoder.seg():
+        if segment.word[0] in "<[+(":  # silence and noise
+            continue
+        end_ms = (segment.end_frame + 1) * _FRAME_MS
+        words.append(TimedWord(_ALTERNATIVE.sub("", segment.word), end_ms))
+        speech_ms += end_ms - segment.start_frame * _FRAME_MS
+    return Hypothesis(tuple(words), _SCORE_UNIT * math.log(found.score), speech_ms)
