@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from hocket.agent.agent import Agent
 from hocket.agent.call import CallRecord
 from hocket.assembly import assemble
+from hocket.errors import InputError
 from hocket.observe.live import LiveView
 from hocket.observe.report import write_report
 from hocket.observe.timeline import summary_table, turn_waterfall
@@ -24,6 +26,7 @@ from hocket.trace.log import TraceLog
 from hocket.trace.records import Record
 from hocket.transports.files import FilesTransport
 from hocket.transports.script import Line
+from hocket.transports.wav import open_audio
 
 T = TypeVar("T")
 
@@ -43,13 +46,26 @@ def hold(agent: Agent, lines: Sequence[Line], out: Path, *, fast: bool) -> CallR
     """Hold a call between an agent and recorded lines; show it, and leave call.wav, trace.jsonl, report.html and
     call.json in `out`."""
     console = Console()
-    out.mkdir(parents=True, exist_ok=True)
+    _check(lines)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {out} cannot be made ({error.strerror}): give another with --out.") from None
     with (out / "trace.jsonl").open("wb") as sink:
         trace = WatchedTrace(sink)
         record = _run(_call(agent, lines, out / "call.wav", trace, console, fast), fast)
     (out / "call.json").write_bytes(record.to_json())
     _show(console, trace, record, out)
     return record
+
+
+def _check(lines: Sequence[Line]) -> None:
+    """Before anything is loaded: is all of it audio? What is odd about a file is said once."""
+    for line in lines:
+        if isinstance(line.audio, Path):
+            audio = open_audio(line.audio)
+            if audio.note:
+                print(f"hocket: {audio.note}", file=sys.stderr)
 
 
 async def _call(
