@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from hocket.agent.agent import Agent
 from hocket.assembly import providers
@@ -27,6 +28,13 @@ from hocket.trace.records import TimeKind
 from hocket.turn.config import TurnConfig
 from hocket.turn.endpointing import PRESETS
 
+S = TypeVar("S")
+
+log = logging.getLogger(__name__)
+
+CLOSE_S: Final = 5.0
+"""What a stage has to close; it is left to itself then."""
+
 
 @asynccontextmanager
 async def assemble(agent: Agent) -> AsyncIterator[Assembly]:
@@ -37,18 +45,32 @@ async def assemble(agent: Agent) -> AsyncIterator[Assembly]:
     """
     passages = load_documents(agent.knowledge).passages if agent.knowledge else ()
     phrases = (*agent.phrases, *(passage.text for passage in passages), *agent.tools)
-    assembly = Assembly(
-        agent,
-        vad=providers.vad(agent.stages.vad),
-        stt=providers.stt(agent.stages.stt, phrases),
-        llm=providers.llm(agent.stages.llm),
-        tts=providers.tts(agent.stages.tts),
-        retriever=LexicalIndex(passages) if passages else None,
-    )
-    try:
-        yield assembly
-    finally:
-        await assembly.close()
+    named = agent.stages
+    async with AsyncExitStack() as opened:
+        # What was opened is closed, whatever becomes of the others.
+        vad = _open(opened, providers.vad(named.vad))
+        stt = _open(opened, providers.stt(named.stt, phrases))
+        llm = _open(opened, providers.llm(named.llm))
+        tts = _open(opened, providers.tts(named.tts))
+        retriever = LexicalIndex(passages) if passages else None
+        yield Assembly(agent, vad=vad, stt=stt, llm=llm, tts=tts, retriever=retriever)
+
+
+def _open(opened: AsyncExitStack, stage: S) -> S:
+    opened.push_async_callback(_close, stage)
+    return stage
+
+
+async def _close(stage: object) -> None:
+    """Close what a stage holds: processes, sockets, threads."""
+    if close := getattr(stage, "close", None):
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                closing = close()
+                if inspect.isawaitable(closing):
+                    await closing
+        except Exception as error:
+            log.warning("%s could not be closed", type(stage).__name__, exc_info=error)
 
 
 class Assembly:
@@ -107,19 +129,11 @@ class Assembly:
             recording=recording.name if recording else "",
         )
 
-    async def close(self) -> None:
-        """Close what the stages hold: processes, sockets, threads."""
-        for stage in (self.stt, self.llm, self.tts, self.vad):
-            if close := getattr(stage, "close", None):
-                closing = close()
-                if inspect.isawaitable(closing):
-                    await closing
-
     def _time(self) -> TimeKind:
         if not getattr(asyncio.get_running_loop(), "modelled", False):
             return "real"
-        simulated = all(getattr(stage, "simulated", False) for stage in (self.vad, self.stt, self.llm, self.tts))
-        return "virtual" if simulated else "modelled"
+        names = (self.vad.name, self.stt.name, self.llm.name, self.tts.name)
+        return "virtual" if all(name.startswith("simulated") for name in names) else "modelled"
 
 
 def turn_config(agent: Agent, has_knowledge: bool) -> TurnConfig:

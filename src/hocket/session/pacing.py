@@ -12,36 +12,48 @@ from typing import Final
 from hocket.audio.frame import FRAME_MS
 
 SLOT_MS: Final = 5
-"""A frame is sent at most so much before it is due."""
+"""How finely the sessions are spread over a frame's time."""
 
 _SLOTS: Final = FRAME_MS // SLOT_MS
 
 
 class Wheel:
-    """Calls every running callback once a frame. Made for one event loop, shared by its sessions."""
+    """Calls every running callback once a frame. Made for one event loop, shared by its sessions.
 
-    __slots__ = ("_handle", "_loop", "_slots", "_tick", "_zero")
+    A loop that stood still is not made up for: what was due is called once, and knows by the time how much it owes.
+    """
+
+    __slots__ = ("_handle", "_loop", "_slot_of", "_slots", "_tick", "_zero")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._zero = self._loop.time()
         self._slots: list[dict[object, Callable[[], None]]] = [{} for _ in range(_SLOTS)]
+        self._slot_of: dict[object, int] = {}
         self._handle: asyncio.TimerHandle | None = None
         self._tick = 0
 
     def start(self, owner: object, callback: Callable[[], None]) -> None:
-        """Call `callback` every 20 ms, from 15 to 20 ms from now on. An owner has one callback at most."""
-        now_tick = int((self._loop.time() - self._zero) * 1000 / SLOT_MS)
-        self._slots[(now_tick + _SLOTS) % _SLOTS][owner] = callback
+        """Call `callback` every 20 ms, from 15 to 20 ms from now on. Nothing changes if the owner is running.
+
+        A callback that raises is the event loop's to report; it is called again, and no other is held up.
+        """
+        if owner in self._slot_of:
+            return
+        now_tick = self._now_tick()
+        slot = self._slot_of[owner] = now_tick % _SLOTS
+        self._slots[slot][owner] = callback
         if self._handle is None:
             self._tick = now_tick
             self._arm()
 
     def stop(self, owner: object) -> None:
         """Call it no more; nothing happens if it was not running."""
-        for slot in self._slots:
-            slot.pop(owner, None)
-        if self._handle is not None and not any(self._slots):
+        slot = self._slot_of.pop(owner, None)
+        if slot is None:
+            return
+        del self._slots[slot][owner]
+        if self._handle is not None and not self._slot_of:
             self._handle.cancel()
             self._handle = None
 
@@ -52,13 +64,21 @@ class Wheel:
                 self._tick += ahead
                 self._handle = self._loop.call_at(self._zero + self._tick * SLOT_MS / 1000, self._turn)
                 return
-        self._handle = None
 
     def _turn(self) -> None:
-        for callback in list(self._slots[self._tick % _SLOTS].values()):
-            callback()
-        behind = int((self._loop.time() - self._zero) * 1000 / SLOT_MS) - self._tick
+        due = list(self._slots[self._tick % _SLOTS].items())
+        behind = self._now_tick() - self._tick
         if behind > _SLOTS:
-            self._tick += behind - behind % _SLOTS  # the loop stood still: callbacks catch up by themselves
+            self._tick += behind - behind % _SLOTS  # in the same slot
         self._handle = None
         self._arm()
+        for owner, callback in due:
+            if owner in self._slot_of:  # else one before it has stopped it
+                try:
+                    callback()
+                except Exception as error:
+                    self._loop.call_exception_handler({"message": "a session could not send", "exception": error})
+
+    def _now_tick(self) -> int:
+        # A timer may fire a hair before its time, which must not count as the tick before.
+        return int((self._loop.time() - self._zero) * 1000 / SLOT_MS + 0.01)

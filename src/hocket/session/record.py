@@ -8,9 +8,10 @@ from typing import Literal
 from hocket.agent.call import Call, CallRecord, TranscriptEntry, latency_percentile
 from hocket.clock import MS
 from hocket.ids import ReplyId
+from hocket.trace.latency import turns
 from hocket.trace.records import Entry, Opened
 from hocket.turn.commands import AmendTurn, CloseTurn, CommitTurn, StartReply, StartSay
-from hocket.turn.events import PlayoutFinished, PlayoutStarted, PlayoutStopped, SpeechStarted, SpeechStopped
+from hocket.turn.events import PlayoutFinished, PlayoutStarted, PlayoutStopped, SpeechStarted
 
 
 def call_record(entries: Sequence[Entry], call: Call, agent: str, started: str, reason: str) -> CallRecord:
@@ -18,7 +19,8 @@ def call_record(entries: Sequence[Entry], call: Call, agent: str, started: str, 
     reader = _Reader()
     for entry in entries:
         reader.read(entry)
-    latencies = tuple(reader.latencies_ms)
+    found = (turn.response_latency for turn in turns(entries))
+    latencies = tuple(latency / MS for latency in found if latency is not None)
     return CallRecord(
         call=call.id,
         agent=agent,
@@ -39,12 +41,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self.transcript: list[TranscriptEntry] = []
-        self.latencies_ms: list[float] = []
         self.epoch = 0
         self._onset = 0
-        self._last_speech = 0
         self._kinds: dict[ReplyId, str] = {}
-        self._answers: dict[ReplyId, int] = {}
         self._sounding: dict[ReplyId, int] = {}
 
     def read(self, entry: Entry) -> None:
@@ -53,10 +52,7 @@ class _Reader:
                 self.epoch = epoch
             case SpeechStarted(onset=onset):
                 self._onset = onset
-            case SpeechStopped(last_speech=last_speech):
-                self._last_speech = last_speech
-            case CommitTurn(text=text, reply=reply):
-                self._answers[reply] = self._last_speech
+            case CommitTurn(text=text):
                 self._add("caller", text, self._onset)
             case StartReply(reply=reply):
                 self._kinds[reply] = "reply"
@@ -68,8 +64,6 @@ class _Reader:
                 self._kinds[reply] = kind
             case PlayoutStarted(reply=reply):
                 self._sounding[reply] = entry.now
-                if reply in self._answers:
-                    self.latencies_ms.append((entry.now - self._answers.pop(reply)) / MS)
             case PlayoutFinished(reply=reply, heard=heard):
                 self._heard(reply, heard, False)
             case PlayoutStopped(reply=reply, heard=heard):

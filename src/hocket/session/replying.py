@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Final
 
-from hocket.errors import LlmError, StageError
+from hocket.errors import LlmError
 from hocket.ids import ReplyId
 from hocket.session.retrieval import Retrieval
 from hocket.session.sayings import Sayings
 from hocket.session.speaking import Speaker
 from hocket.session.tool_calls import ToolCalls
 from hocket.session.turns import Turns
+from hocket.session.voicing import Voicing
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
 from hocket.stages.tts import Tts
-from hocket.trace.records import Mark
-from hocket.turn.events import ReplyFailed
+from hocket.trace.records import Mark, Step
 from hocket.turn.history import Entry
+from hocket.turn.meaning import same_meaning
 from hocket.turn.speakable import Segmenter
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ TOOL_ROUNDS: Final = 4
 """How often a model may ask for tools within one reply."""
 
 STALL_S: Final = 10.0
-"""A model or a voice that brings nothing for so long is lost."""
+"""A model that brings nothing for so long is lost."""
 
 
 class Replying:
@@ -54,6 +55,7 @@ class Replying:
         self._tool_calls = tool_calls
         self._sayings = sayings
         self._speaker = speaker
+        self._voicing = Voicing(tts, sayings.rate, speaker, turns.post, turns.mark)
         self._start = start
         self._running: dict[ReplyId, asyncio.Task[None]] = {}
 
@@ -84,21 +86,19 @@ class Replying:
 
     async def _answer(self, reply: ReplyId, text: str) -> None:
         request = await self._request(text)
-        await self._speak(reply, self._write(reply, request))
+        await self._voicing.speak(reply, self._write(reply, request))
 
     async def _say(self, reply: ReplyId, text: str) -> None:
-        prepared = self._sayings.get(text)
-        if not prepared:
-            await self._speak(reply, _once(text))
-            return
-        for chunk in prepared:
-            await self._speaker.feed(reply, chunk)
-        self._complete(reply)
+        if prepared := self._sayings.get(text):
+            await self._voicing.play(reply, prepared)
+        else:
+            await self._voicing.speak(reply, _once(text))
 
     async def _fill(self, reply: ReplyId, text: str) -> None:
         try:
             await self._sayings.prepare((text,))
-        except StageError as error:
+        except Exception as error:  # a reply without its filler is still a reply
+            log.warning("a filler could not be spoken", exc_info=error)
             self._mark(Mark("tts", "failed", reply, str(error)))
         else:
             self._speaker.fill(reply, self._sayings.get(text))
@@ -108,7 +108,7 @@ class Replying:
         # A committed turn is in the history already; a speculative one is not, and must not be.
         if not messages or messages[-1].role != "user":
             messages.append(Message("user", text))
-        elif not messages[-1].content.endswith(text):
+        elif not _ends_with(messages[-1].content, text):
             messages[-1] = Message("user", f"{messages[-1].content} {text}")
         passages = await self._retrieval.newest() if self._retrieval else ()
         prefix = self._prefix
@@ -116,49 +116,8 @@ class Replying:
             prefix.instructions, tuple(messages), prefix.tools, passages, prefix.max_tokens, prefix.language
         )
 
-    async def _speak(self, reply: ReplyId, text: AsyncGenerator[str, None]) -> None:
-        """Text to speech to the speaker; every failure becomes one fact for the engine."""
-        try:
-            async with aclosing(text), aclosing(self._tts.speak(self._handed_over(reply, text), self._rate)) as speech:
-                first = True
-                async for chunk in speech:
-                    if first:
-                        first = False
-                        self._mark(Mark("tts", "first", reply))
-                    await self._speaker.feed(reply, chunk)
-            self._mark(Mark("tts", "ended", reply))
-        except StageError as error:
-            self._fail(reply, str(error))
-        except Exception as error:  # a stage that somebody else wrote must not take the call down
-            log.exception("reply %d failed", reply)
-            self._fail(reply, f"{type(error).__name__} in a stage")
-        else:
-            self._complete(reply)
-
-    @property
-    def _rate(self) -> int:
-        return self._sayings.rate
-
     def _mark(self, mark: Mark) -> None:
         self._turns.mark(mark)
-
-    def _complete(self, reply: ReplyId) -> None:
-        if not self._speaker.complete(reply):
-            self._turns.post(ReplyFailed(reply, "nothing to say"))
-
-    def _fail(self, reply: ReplyId, reason: str) -> None:
-        self._speaker.complete(reply)
-        self._turns.post(ReplyFailed(reply, reason))
-
-    async def _handed_over(self, reply: ReplyId, text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
-        """The text on its way into the voice, with the moments it is handed over."""
-        first = True
-        async for piece in text:
-            if first:
-                first = False
-                self._mark(Mark("tts", "started", reply))
-            self._mark(Mark("tts", "segment", reply, piece, len(piece)))
-            yield piece
 
     async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
         """The model's text, cut as the voice wants it, with its tools run in between."""
@@ -188,7 +147,7 @@ class Replying:
     async def _deltas(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[TextDelta | ToolCall, None]:
         """One request, with its marks and a bound on its silence."""
         tokens = 0
-        ended = False
+        how: Step = "cancelled"
         self._mark(Mark("llm", "started", reply))
         try:
             async with aclosing(self._llm.reply(request)) as deltas:
@@ -199,9 +158,12 @@ class Replying:
                         self._mark(Mark("llm", "first", reply))
                     tokens += 1
                     yield delta
-            ended = True
+            how = "ended"
+        except Exception:
+            how = "failed"
+            raise
         finally:
-            self._mark(Mark("llm", "ended" if ended else "cancelled", reply, count=tokens))
+            self._mark(Mark("llm", how, reply, count=tokens))
 
     async def _next(self, deltas: AsyncGenerator[LlmDelta, None]) -> LlmDelta | None:
         """The next delta; None at the end."""
@@ -219,7 +181,8 @@ class Replying:
         calls = [self._tool_calls.request(reply, call) for call in wanted]
         asked = tuple(ToolCall(call, tool.name, tool.arguments) for call, tool in zip(calls, wanted, strict=True))
         messages = [*request.messages, Message("assistant", written, asked)]
-        messages += [Message("tool", await self._tool_calls.result(call), tool_call_id=call) for call in calls]
+        results = await self._tool_calls.results(calls)
+        messages += [Message("tool", result, tool_call_id=call) for call, result in zip(calls, results, strict=True)]
         return LlmRequest(
             request.instructions,
             tuple(messages),
@@ -228,6 +191,12 @@ class Replying:
             request.max_tokens,
             request.language,
         )
+
+
+def _ends_with(content: str, text: str) -> bool:
+    """Are the last words of `content` these? Case and punctuation may have changed between interim and final."""
+    words = content.split()
+    return same_meaning(" ".join(words[max(0, len(words) - len(text.split())) :]), text)
 
 
 def _messages(entry: Entry) -> tuple[Message, ...]:

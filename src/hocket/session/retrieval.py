@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -11,12 +12,20 @@ from hocket.stages.llm import Passage
 from hocket.stages.retriever import Retriever
 from hocket.trace.records import Mark
 
+log = logging.getLogger(__name__)
+
 GRACE_S: Final = 0.005
 """What a reply gives a lookup that is under way: an index in this process is done by then, a remote one is not."""
 
+SEARCH_S: Final = 2.0
+"""A lookup that takes longer is given up: its words are old by then."""
+
 
 class Retrieval:
-    """The newest passages. One lookup at a time; words that come meanwhile replace those that wait."""
+    """The newest passages. One lookup at a time; of the words that come meanwhile only the newest wait.
+
+    A lookup that fails or takes too long leaves what was found before: a call goes on without its knowledge.
+    """
 
     def __init__(
         self,
@@ -52,8 +61,17 @@ class Retrieval:
         try:
             while query := self._next:
                 self._next = ""
-                self._mark(Mark("retrieval", "started", NO_REPLY, query))
-                self.passages = await self._retriever.search(query)
-                self._mark(Mark("retrieval", "ended", NO_REPLY, count=len(self.passages)))
+                await self._search(query)
         finally:
             self._done.set()
+
+    async def _search(self, query: str) -> None:
+        self._mark(Mark("retrieval", "started", NO_REPLY, query))
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                self.passages = await self._retriever.search(query)
+        except Exception as error:
+            log.warning("a lookup failed", exc_info=error)
+            self._mark(Mark("retrieval", "failed", NO_REPLY, type(error).__name__))
+        else:
+            self._mark(Mark("retrieval", "ended", NO_REPLY, count=len(self.passages)))

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
 from hocket.agent.agent import Agent
-from hocket.agent.call import Call, CallRecord, TranscriptEntry
+from hocket.agent.call import Call, CallRecord
 from hocket.agent.prompt import instructions_for
 from hocket.audio.frame import Frame
 from hocket.clock import SECOND, LoopClock, wall_clock
-from hocket.errors import HocketError
+from hocket.errors import HocketError, StageError
 from hocket.session import record
 from hocket.session.listening import Listening
 from hocket.session.pacing import Wheel
@@ -27,6 +28,7 @@ from hocket.session.replying import Replying
 from hocket.session.retrieval import Retrieval
 from hocket.session.sayings import Sayings
 from hocket.session.speaking import Speaker
+from hocket.session.subscribers import Subscribers
 from hocket.session.tasks import Tasks
 from hocket.session.tool_calls import ToolCalls
 from hocket.session.turns import Turns
@@ -37,16 +39,23 @@ from hocket.stages.transport import Transport
 from hocket.stages.tts import Tts
 from hocket.stages.vad import Vad
 from hocket.trace.log import TraceLog
-from hocket.trace.records import TRACE_VERSION, Closed, Mark, Opened, TimeKind
+from hocket.trace.records import TRACE_VERSION, Mark, Opened, TimeKind
 from hocket.turn import commands
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
-from hocket.turn.events import CallerLeft, CallStarted, EndRequested, SayRequested
+from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, SayRequested
+from hocket.turn.state import Phase
 
 log = logging.getLogger(__name__)
 
 FIRST_FRAME_S: Final = 1.0
 """A line that brings no audio by then is open all the same: some carriers are silent until somebody speaks."""
+
+OPEN_S: Final = 10.0
+"""What a stage has to open."""
+
+CLOSE_S: Final = 5.0
+"""What a stage has to close; it is left to itself then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,10 @@ class Stages:
 
 
 class Session:
-    """Holds one call. `await run()` returns when it is over, whatever happened in it."""
+    """Holds one call. `await run()` returns when it is over, whatever happened in it.
+
+    When it is cancelled, the call is ended and accounted for all the same.
+    """
 
     def __init__(
         self,
@@ -89,12 +101,13 @@ class Session:
         )
         self._stages = stages
         self._head = _head(self.call, agent, stages, time, recording)
-        self._opened = False
+        self._opened = self._heard = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._tasks = Tasks(self._task_failed)
-        self._turns = Turns(config, trace or TraceLog(), self._do)
+        self._tasks = Tasks(self._failed)
+        self._subscribers = Subscribers(self.call)
+        self._turns = Turns(config, trace or TraceLog(), self._do, self._failed)
         post, mark = self._turns.post, self._turns.mark
-        self._speaker = Speaker(stages.transport, wheel, post, mark)
+        self._speaker = Speaker(stages.transport, wheel, self._playout, mark, self._failed)
         self._listening = Listening(stages.vad, stages.stt, stages.transport.input_rate, post, mark)
         self._tool_calls = ToolCalls(self.call, agent.tools, post, mark, self._tasks.start)
         self._retrieval = Retrieval(stages.retriever, self._tasks.start, mark) if stages.retriever else None
@@ -118,17 +131,14 @@ class Session:
 
     async def run(self) -> CallRecord:
         """Hold the call to its end and return what is left of it."""
-        reason = "a stage could not be opened"
+        reason = "the call was cancelled"
         try:
-            await self._listening.open(self.call.language, self._tasks.start)
-            await self._stages.transport.start(self)
-            asyncio.get_running_loop().call_later(FIRST_FRAME_S, self._open)
-            reason = await self._ended
-        except HocketError as error:
-            reason = str(error)
+            reason = await self._hold()
+        except Exception as error:
+            reason = self._reason(error)
         finally:
-            await self._close(reason)
-        return self._record(reason)
+            made = await self._close(reason)
+        return made
 
     @property
     def trace(self) -> TraceLog:
@@ -139,10 +149,17 @@ class Session:
 
     def hear(self, frame: Frame) -> None:
         """The caller's next frame."""
-        if not self._opened:
-            self._open(frame)
-        if not self._ended.done():
+        if self._ended.done():
+            return
+        try:
+            if not self._heard:
+                self._heard = True
+                epoch = LoopClock().now() - frame.end * SECOND // frame.rate
+                self._listening.begin(epoch)
+                self._open(epoch)
             self._listening.hear(frame)
+        except Exception as error:  # no stage takes the line down with it
+            self._failed(error)
 
     def played(self, sample: int, bound_ms: float, source: Literal["acknowledged", "estimated"]) -> None:
         """What has sounded at the caller."""
@@ -154,8 +171,7 @@ class Session:
 
     def left(self, reason: str) -> None:
         """The caller is gone."""
-        if not self._opened:
-            self._open()
+        self._open()
         self._turns.post(CallerLeft(reason))
 
     # -- what a call can do (agent.call.Line)
@@ -169,30 +185,45 @@ class Session:
         self._turns.post(EndRequested(reason, goodbye))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a subscriber beside the call; it ends with the call at the latest."""
-        self._tasks.start(work)
+        """Run a subscriber beside the call, with a bound on its time."""
+        self._subscribers.spawn(work)
 
     # -- inside
 
-    def _open(self, frame: Frame | None = None) -> None:
-        """The line is open in both directions: media time begins."""
+    async def _hold(self) -> str:
+        """From the first ring to the reason of the end."""
+        async with _within(OPEN_S, "The recogniser"):
+            await self._listening.open(self.call.language, self._tasks.start)
+        async with _within(OPEN_S, "The line"):
+            await self._stages.transport.start(self)
+        silent = asyncio.get_running_loop().call_later(FIRST_FRAME_S, self._open)
+        try:
+            return await self._ended
+        finally:
+            silent.cancel()
+
+    def _open(self, epoch: int | None = None) -> None:
+        """The line is open in both directions."""
         if self._opened or self._ended.done():
             return
         self._opened = True
-        behind = frame.end * SECOND // frame.rate if frame else 0
-        epoch = LoopClock().now() - behind
-        self._head = msgspec.structs.replace(self._head, media_epoch=epoch)
-        self._turns.write(self._head)
-        self._listening.begin(epoch)
-        self.call.emit("started")
+        self._begin_trace(epoch)
+        self._subscribers.started(self._head.media_epoch)
         self._turns.post(CallStarted())
+
+    def _begin_trace(self, epoch: int | None = None) -> None:
+        """Media time begins with the caller's first sample, or now if there is none yet."""
+        self._head = msgspec.structs.replace(self._head, media_epoch=LoopClock().now() if epoch is None else epoch)
+        self._turns.write(self._head)
 
     def _do(self, command: Command) -> None:
         """Carry out one order."""
         match command:
             case commands.StartReply():
+                self._subscribers.begun(command)
                 self._replying.answer(command.reply, command.text)
             case commands.StartSay():
+                self._subscribers.begun(command)
                 self._replying.say(command.reply, command.text)
             case commands.CancelReply():
                 self._replying.cancel(command.reply)
@@ -216,36 +247,63 @@ class Session:
             case commands.CancelTool():
                 self._tool_calls.cancel(command)
             case commands.CommitTurn():
-                self.call.emit("turn", TranscriptEntry("caller", command.text, self._listening.onset_ms))
+                self._subscribers.turn(command.text, self._listening.onset)
             case commands.EndCall():
                 if not self._ended.done():
                     self._ended.set_result(command.reason)
             case commands.AmendTurn() | commands.CloseTurn() | commands.ScoreTurn():
                 pass  # for readers of the trace; a turn detector is not part of a call yet
 
-    def _task_failed(self, error: BaseException) -> None:
-        """A task that raises ends the call with its reason; it never hangs it."""
-        if isinstance(error, HocketError):
-            reason = str(error)
-        else:
-            log.error("call %s: a task failed", self.call.id, exc_info=error)
-            reason = f"an error in hocket: {type(error).__name__}"
-        if not self._ended.done():
-            self._ended.set_result(reason)
+    def _playout(self, event: Event) -> None:
+        """News of what sounds."""
+        self._turns.post(event)
+        self._subscribers.playout(event)
 
-    async def _close(self, reason: str) -> None:
+    def _failed(self, error: Exception) -> None:
+        """Something that the call cannot go on without: it ends with the reason, and never hangs."""
+        if not self._ended.done():
+            self._ended.set_result(self._reason(error))
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, HocketError):
+            return str(error)
+        log.error("call %s failed", self.call.id, exc_info=error)
+        return f"an error in hocket: {type(error).__name__}"
+
+    async def _close(self, reason: str) -> CallRecord:
+        if not self._opened:
+            self._begin_trace()
+        elif self._turns.engine.phase is not Phase.ENDED:
+            self._turns.post(CallerLeft(reason))  # so that every turn and tool is accounted for
+        self._ended.cancel()
         self._turns.close()
         self._speaker.close()
-        await self._tasks.close()
-        await self._listening.close()
-        await self._stages.transport.close()
-        self._turns.write(Closed(reason, self._listening.dropped))
-        self.trace.flush()
-
-    def _record(self, reason: str) -> CallRecord:
-        made = record.call_record(self.trace.entries, self.call, self._head.agent, self._head.wall_clock, reason)
-        self.call.emit("ended", made)
+        # Whatever one of them does, the others are closed; the last is closed first.
+        async with AsyncExitStack() as stack:
+            stack.callback(self._turns.seal, reason, self._listening.dropped)
+            stack.push_async_callback(self._closed, "line", self._stages.transport.close)
+            stack.push_async_callback(self._closed, "recogniser", self._listening.close)
+            stack.push_async_callback(self._tasks.close)
+        head = self._head
+        made = record.call_record(self.trace.entries, self.call, head.agent, head.wall_clock, reason)
+        await self._subscribers.ended(made)
         return made
+
+    async def _closed(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await close()
+        except Exception as error:
+            log.warning("call %s: the %s could not be closed", self.call.id, what, exc_info=error)
+
+
+@asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise StageError(f"{what} could not be opened within {seconds:g} s; try again.") from None
 
 
 def _head(call: Call, agent: Agent, stages: Stages, time: TimeKind, recording: str) -> Opened:

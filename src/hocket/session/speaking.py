@@ -25,33 +25,36 @@ BUFFER_MS: Final = 20_000
 
 
 class Speaker:
-    """Plays one reply at a time, and fillers before it."""
+    """Plays one reply at a time, and fillers before it. `failed` is told what the line raised."""
 
     def __init__(
-        self, transport: Transport, wheel: Wheel, post: Callable[[Event], None], mark: Callable[[Mark], None]
+        self,
+        transport: Transport,
+        wheel: Wheel,
+        post: Callable[[Event], None],
+        mark: Callable[[Mark], None],
+        failed: Callable[[Exception], None],
     ) -> None:
-        self._transport = transport
         self._line = _FarEnd(transport)
         self._wheel = wheel
         self._post = post
         self._mark = mark
-        self._loop = asyncio.get_running_loop()
+        self._failed = failed
+        self._timers = _Timers()
         self._reply = NO_REPLY
-        self._playout = Playout(transport.output_rate)
+        self._playout = Playout(self._line.rate)
         self._filler: Playout | None = None
         self._gate_open = False
-        self._announcement: asyncio.TimerHandle | None = None
+        self._paused = False
         self._room = asyncio.Event()
 
     def begin(self, reply: ReplyId) -> None:
         """A new reply takes the place of the last one, whose sound has been stopped or finished."""
-        self._forget_announcement()
-        self._wheel.stop(self)
+        self._leave()
         self._reply = reply
-        self._playout = Playout(self._transport.output_rate)
+        self._playout = Playout(self._line.rate)
         self._filler = None
-        self._gate_open = False
-        self._room.set()
+        self._gate_open = self._paused = False
 
     async def feed(self, reply: ReplyId, chunk: SpeechChunk) -> None:
         """Buffer speech of a reply. Waits while `BUFFER_MS` are buffered; speech of another reply is dropped."""
@@ -64,7 +67,8 @@ class Speaker:
             self._post(ReplyReady(reply))
         if self._gate_open and reply == self._reply:
             self._run()
-        if playout.buffered_ms > BUFFER_MS:
+        if playout.buffered_ms > BUFFER_MS and reply == self._reply:
+            # Bounded by the reply: it is heard on, or the engine's deadlines end it.
             self._room.clear()
             await self._room.wait()
 
@@ -85,26 +89,39 @@ class Speaker:
         self._run()
 
     def fill(self, reply: ReplyId, speech: Sequence[SpeechChunk]) -> None:
-        """Play fixed words at once, before the reply."""
-        if reply != self._reply:
+        """Play fixed words at once, before the reply; nothing if they come too late for that, or too early after
+        the last ones."""
+        if reply != self._reply or self._gate_open or self._filler is not None:
             return
-        filler = Playout(self._transport.output_rate)
+        filler = Playout(self._line.rate)
         for chunk in speech:
             filler.append(chunk.samples, chunk.text)
         filler.finish()
+        if self._paused:
+            filler.pause()
         self._filler = filler
         self._run()
 
     def pause(self, reply: ReplyId) -> None:
         """Fall silent within a fade; the position is kept."""
+        if reply != self._reply:
+            return
+        self._paused = True
         playout = self._playing
         self._take_back(playout)
         playout.pause()
         self._send_fade(playout)
+        if playout is self._playout and playout.finished:
+            self._expect_end()
 
     def resume(self, reply: ReplyId) -> None:
         """Go on from the very sample."""
-        self._playing.resume()
+        if reply != self._reply:
+            return
+        self._paused = False
+        self._playout.resume()
+        if self._filler is not None:
+            self._filler.resume()
         self._run()
 
     def stop(self, reply: ReplyId) -> None:
@@ -120,8 +137,7 @@ class Speaker:
         if playout is not spoken:  # a filler: nothing of the reply itself has sounded
             position = 0
         self._mark(Mark("playout", "cancelled", reply, count=position))
-        self._room.set()
-        self._reply = NO_REPLY
+        self._leave()
         self._post(PlayoutStopped(reply, spoken.heard(position).strip(), spoken.unheard(position).strip()))
 
     def played(self, sample: int, bound_ms: float) -> None:
@@ -129,91 +145,140 @@ class Speaker:
         self._line.acknowledge(sample, bound_ms)
 
     def close(self) -> None:
-        self._forget_announcement()
-        self._wheel.stop(self)
-        self._room.set()
-        self._reply = NO_REPLY
+        """Send nothing more; what was sent may sound."""
+        self._leave()
 
     @property
     def _playing(self) -> Playout:
         return self._filler or self._playout
 
+    def _leave(self) -> None:
+        """The reply is nobody's any more."""
+        self._timers.cancel()
+        self._wheel.stop(self)
+        self._room.set()
+        self._reply = NO_REPLY
+
     def _run(self) -> None:
+        if self._paused or not (self._gate_open or self._filler):
+            return
         self._send_due()
         if not self._playing.finished:
-            self._wheel.start(self, self._send_due)
+            self._wheel.start(self, self._tick)
+
+    def _tick(self) -> None:
+        try:
+            self._send_due()
+        except Exception as error:  # a line that breaks its contract ends its own call and no other
+            self._leave()
+            self._failed(error)
 
     def _send_due(self) -> None:
         """Keep the far end's buffer filled, and stop ticking when there is nothing to send."""
         while self._line.wants_audio():
             playout = self._playing
-            began = playout.taken
-            frame = playout.take(self._line.frame_samples)
-            if frame is not None:
-                starts_at = self._line.send(frame)
-                if playout is self._playout:
-                    self._watch_for_sound(playout, began, starts_at)
-            elif self._filler is not None and self._filler.finished:
+            if self._send(playout):
+                continue
+            if self._filler is not None and self._filler.finished:
                 self._filler = None
-                if not self._gate_open:
-                    self._wheel.stop(self)
-                    return
-            else:
-                self._wheel.stop(self)
-                if self._playout.finished:
-                    self._loop.call_at(self._line.silent_at / SECOND, self._ended, self._reply)
-                return
-        if self._playout.buffered_ms < BUFFER_MS:
+                if self._gate_open:
+                    continue
+            elif self._playout.finished:
+                self._expect_end()
+            self._wheel.stop(self)
+            break
+        if self._playout.buffered_ms <= BUFFER_MS:
             self._room.set()
+
+    def _send(self, playout: Playout) -> bool:
+        """Send a frame; False when there is nothing to send."""
+        began = playout.taken
+        frame = playout.take(self._line.frame_samples)
+        if frame is None:
+            return False
+        starts_at = self._line.send(frame)
+        audible = self._playout.first_audible
+        if playout is self._playout and audible is not None and audible < playout.taken and not self._timers.sounds:
+            # The first audible sample is announced when it sounds, not when it is sent.
+            sounds_at = starts_at + max(0, audible - began) * SECOND // self._line.rate
+            self._timers.sound_at(sounds_at, self._announce, self._reply)
+        return True
 
     def _take_back(self, playout: Playout) -> None:
         self._line.clear(playout)
         if playout.first_audible is None or playout.taken <= playout.first_audible:
-            self._forget_announcement()
+            self._timers.forget_sound()
 
     def _send_fade(self, playout: Playout) -> None:
         self._wheel.stop(self)
-        while (frame := playout.take(self._line.frame_samples)) is not None:
-            self._line.send(frame)
-
-    def _watch_for_sound(self, playout: Playout, began: int, starts_at: int) -> None:
-        """The first audible sample is announced when it sounds, not when it is sent."""
-        audible = playout.first_audible
-        if audible is not None and began <= audible < playout.taken:
-            sounds_at = starts_at + (audible - began) * SECOND // self._transport.output_rate
-            self._announcement = self._loop.call_at(sounds_at / SECOND, self._announce, self._reply)
+        while self._send(playout):
+            pass
 
     def _announce(self, reply: ReplyId) -> None:
-        self._announcement = None
-        if reply == self._reply:
-            self._mark(Mark("playout", "first", reply))
-            self._post(PlayoutStarted(reply))
+        self._mark(Mark("playout", "first", reply))
+        self._post(PlayoutStarted(reply))
 
-    def _forget_announcement(self) -> None:
-        if self._announcement is not None:
-            self._announcement.cancel()
-            self._announcement = None
+    def _expect_end(self) -> None:
+        """All has been sent: the reply ends when that has sounded."""
+        self._timers.end_at(self._line.silent_at, self._ended, self._reply)
 
     def _ended(self, reply: ReplyId) -> None:
-        if reply != self._reply or not self._playout.finished:
-            return
         playout = self._playout
+        if not playout.finished:  # some of it was taken back
+            return
         self._mark(Mark("playout", "ended", reply, count=playout.taken))
-        self._reply = NO_REPLY
+        self._leave()
         self._post(PlayoutFinished(reply, playout.heard(playout.taken).strip()))
+
+
+class _Timers:
+    """When a reply is first heard, and when it ends; both by the far end's time."""
+
+    __slots__ = ("_end", "_loop", "_sound")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sound: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle | None = None
+
+    @property
+    def sounds(self) -> bool:
+        """The first audible sample has sounded, or is on its way."""
+        return self._sound is not None
+
+    def sound_at(self, at: int, announce: Callable[[ReplyId], None], reply: ReplyId) -> None:
+        self._sound = self._loop.call_at(at / SECOND, announce, reply)
+
+    def end_at(self, at: int, end: Callable[[ReplyId], None], reply: ReplyId) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        self._end = self._loop.call_at(at / SECOND, end, reply)
+
+    def forget_sound(self) -> None:
+        """It was taken back before it sounded."""
+        if self._sound is not None:
+            self._sound.cancel()
+            self._sound = None
+
+    def cancel(self) -> None:
+        self.forget_sound()
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
 
 
 class _FarEnd:
     """A model of what the far end has been sent and what of it has sounded."""
 
     __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_sent", "_transport", "frame_samples",
-                 "silent_at")  # fmt: skip
+                 "rate", "silent_at")  # fmt: skip
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._ahead = max(FRAME_MS, transport.ahead_ms) * MS
-        self.frame_samples = transport.output_rate * FRAME_MS // 1000
+        self.rate = transport.output_rate
+        self.frame_samples = self.rate * FRAME_MS // 1000
         self.silent_at = 0
         """When all that has been sent will have sounded."""
         self._sent = 0
@@ -229,7 +294,7 @@ class _FarEnd:
         starts_at = max(self._now(), self.silent_at)
         self._transport.send(frame)
         self._sent += len(frame)
-        self.silent_at = starts_at + len(frame) * SECOND // self._transport.output_rate
+        self.silent_at = starts_at + len(frame) * SECOND // self.rate
         return starts_at
 
     def clear(self, playout: Playout) -> None:
@@ -248,7 +313,7 @@ class _FarEnd:
         """How much of a playout has sounded for sure."""
         if self._cleared or self.silent_at <= self._now():
             return playout.taken
-        rate = self._transport.output_rate
+        rate = self.rate
         if self._acknowledged is None:
             pending = (self.silent_at - self._now()) * rate // SECOND
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from hocket.agent.call import Call, ToolRun
@@ -32,36 +32,38 @@ class ToolCalls:
         self._post = post
         self._mark = mark
         self._spawn = spawn
-        self._running: dict[ToolCallId, asyncio.Task[None]] = {}
-        self._given_up: dict[ToolCallId, str] = {}
+        self._running: dict[ToolCallId, tuple[RunTool, asyncio.Task[None]]] = {}
         self._results: dict[ToolCallId, asyncio.Future[str]] = {}
         self._requested = 0
 
     def request(self, reply: ReplyId, wanted: ToolCall) -> ToolCallId:
-        """Ask the engine for a tool on behalf of a reply. The id is ours: models repeat theirs."""
+        """Ask the engine for a tool on behalf of a reply, which has to wait for `results`. The id is ours: models
+        repeat theirs."""
         self._requested += 1
         call = ToolCallId(f"{self._requested}:{wanted.id}")
         self._results[call] = asyncio.get_running_loop().create_future()
         self._post(ToolRequested(reply, call, wanted.name, wanted.arguments))
         return call
 
-    async def result(self, call: ToolCallId) -> str:
-        """What the tool answered, or what went wrong, as the model is told. The engine bounds the wait."""
+    async def results(self, calls: Sequence[ToolCallId]) -> list[str]:
+        """What the tools answered, or what went wrong, as the model is told. The engine bounds the wait."""
         try:
-            return await self._results[call]
+            return [await self._results[call] for call in calls]
         finally:
-            self._results.pop(call, None)
+            for call in calls:
+                self._results.pop(call, None)
 
     def run(self, command: RunTool) -> None:
-        self._running[command.call] = self._spawn(self._work(command))
+        self._running[command.call] = command, self._spawn(self._work(command))
 
     def cancel(self, command: CancelTool) -> None:
-        if task := self._running.get(command.call):
-            self._given_up[command.call] = command.reason
+        """Give a tool up. Its end is not waited for: it may take as long as it likes, and changes nothing."""
+        if running := self._running.get(command.call):
+            run, task = running
+            self._finished(run, f"{run.name} was given up: {command.reason}.", True)
             task.cancel()
 
     async def _work(self, command: RunTool) -> None:
-        call = command.call
         self._mark(Mark("tool", "started", command.reply, command.name))
         try:
             tool = self._tools.get(command.name)
@@ -70,13 +72,13 @@ class ToolCalls:
             result, failed = await tool.run(self._call, command.arguments), False
         except ToolError as error:
             result, failed = str(error), True
-        except asyncio.CancelledError:
-            if call not in self._given_up:
-                raise
-            result, failed = f"{command.name} was given up: {self._given_up.pop(call)}.", True
-        self._running.pop(call, None)
+        self._finished(command, result, failed)
+
+    def _finished(self, command: RunTool, result: str, failed: bool) -> None:
+        if self._running.pop(command.call, None) is None:
+            return  # it was given up before
         self._mark(Mark("tool", "failed" if failed else "ended", command.reply, command.name))
         self._call.emit("tool", ToolRun(command.name, command.arguments, result, failed))
-        self._post(ToolFinished(command.reply, call, result, failed))
-        if (waiting := self._results.get(call)) and not waiting.done():
+        self._post(ToolFinished(command.reply, command.call, result, failed))
+        if (waiting := self._results.get(command.call)) and not waiting.done():
             waiting.set_result(result)
