@@ -9,13 +9,13 @@ from __future__ import annotations
 from hocket.turn import listening, replying
 from hocket.turn.backchannel import is_word
 from hocket.turn.commands import PausePlayout, ResumePlayout
-from hocket.turn.events import SpeechStarted, SpeechStopped, Transcribed
+from hocket.turn.events import Transcribed
 from hocket.turn.meaning import same_meaning
 from hocket.turn.state import MS, State
 from hocket.turn.timers import Reason
 
 
-def speech_started(s: State, now: int, event: SpeechStarted) -> None:
+def speech_started(s: State, now: int) -> None:
     reply = s.reply
     assert reply
     if reply.interruptible and not reply.paused:
@@ -25,8 +25,13 @@ def speech_started(s: State, now: int, event: SpeechStarted) -> None:
         s.timers.set(Reason.DECIDE, now + s.config.endpointing.min_speech_ms * MS)
 
 
-def speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
-    """Decided at the deadline: its words may be on their way."""
+def speech_resumed(s: State, now: int) -> None:
+    speech_started(s, now)  # it may have been taken for a noise in between
+
+
+def speech_stopped(s: State, now: int) -> None:
+    """Ask for the words at once: they decide."""
+    listening.ask_final(s)
 
 
 def transcribed(s: State, now: int, event: Transcribed) -> None:
@@ -34,7 +39,7 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
     assert reply
     text = s.transcript.text
     if reply.turn is None:
-        if reply.paused and is_word(text):
+        if reply.interruptible and is_word(text):
             _give_way(s, now)
     elif text and not same_meaning(reply.text, text):
         if s.caller.speaking or reply.paused:
@@ -58,5 +63,7 @@ def decide(s: State, now: int) -> None:
 
 def _give_way(s: State, now: int) -> None:
     replying.withdraw(s)
-    if not s.caller.speaking:
+    if s.caller.speaking:
+        listening.speech_started(s, now)
+    else:
         listening.candidate(s, now)

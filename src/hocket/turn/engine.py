@@ -36,7 +36,7 @@ from hocket.turn.events import (
     TurnScored,
 )
 from hocket.turn.history import History
-from hocket.turn.state import Phase, Saying, State
+from hocket.turn.state import MAX_SAYS, Phase, Saying, State
 from hocket.turn.timers import Reason
 
 
@@ -91,11 +91,14 @@ def _call_started(s: State, now: int, event: CallStarted) -> None:
 def _speech_started(s: State, now: int, event: SpeechStarted) -> None:
     if s.caller.speaking:
         return
-    s.caller.speaking = True
-    s.caller.quiet = False
-    s.caller.onset = event.onset
+    caller = s.caller
+    caller.speaking = True
+    caller.quiet = False
+    caller.onset = event.onset
+    caller.acoustic = None
+    caller.final_asked = False
     s.timers.stop(Reason.NO_INPUT)
-    _REDUCERS[s.phase].speech_started(s, now, event)
+    _REDUCERS[s.phase].speech_started(s, now)
 
 
 def _speech_paused(s: State, now: int, event: SpeechPaused) -> None:
@@ -104,13 +107,15 @@ def _speech_paused(s: State, now: int, event: SpeechPaused) -> None:
     s.caller.quiet = True
     s.caller.last_speech = event.last_speech
     if s.phase is Phase.LISTENING:
-        listening.speech_paused(s, now, event)
+        listening.speech_paused(s, now)
 
 
 def _speech_resumed(s: State, now: int, event: SpeechResumed) -> None:
+    if not s.caller.speaking:
+        return
     s.caller.quiet = False
-    if s.phase is Phase.LISTENING:
-        listening.speech_resumed(s, now)
+    s.caller.final_asked = False
+    _REDUCERS[s.phase].speech_resumed(s, now)
 
 
 def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
@@ -123,12 +128,15 @@ def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
     caller.stopped_at = now
     caller.spoken += max(0, event.last_speech - caller.onset)
     s.timers.stop(Reason.STUCK)
-    _REDUCERS[s.phase].speech_stopped(s, now, event)
+    _REDUCERS[s.phase].speech_stopped(s, now)
 
 
 def _transcribed(s: State, now: int, event: Transcribed) -> None:
+    settled, text = s.spent.take(event.text, event.final)
+    if settled:
+        replying.amend_heard(s, settled)
     before = s.transcript.text
-    s.transcript.update(event.text, event.final)
+    s.transcript.update(text, event.final)
     changed = s.transcript.text != before
     if changed:
         s.caller.words_at = now
@@ -137,8 +145,8 @@ def _transcribed(s: State, now: int, event: Transcribed) -> None:
 
 
 def _turn_scored(s: State, now: int, event: TurnScored) -> None:
-    s.caller.acoustic = event.probability
-    if s.phase is Phase.LISTENING:
+    if s.phase is Phase.LISTENING and not s.caller.speaking:
+        s.caller.acoustic = event.probability
         listening.turn_scored(s, now)
 
 
@@ -149,7 +157,9 @@ def _reply_ready(s: State, now: int, event: ReplyReady) -> None:
 
 def _reply_failed(s: State, now: int, event: ReplyFailed) -> None:
     if reply := s.current(event.reply):
-        replying.failed(s, reply, event.reason, now)
+        replying.failed(s, reply, event.reason)
+        if reply.committed and s.reply is None:
+            listening.floor_returned(s, now)
 
 
 def _playout_started(s: State, now: int, event: PlayoutStarted) -> None:
@@ -159,14 +169,14 @@ def _playout_started(s: State, now: int, event: PlayoutStarted) -> None:
 
 def _playout_finished(s: State, now: int, event: PlayoutFinished) -> None:
     if reply := s.current(event.reply):
-        replying.finished(s, reply, event.heard, now)
-        if not s.ended and s.reply is None:
-            barge_in.heard_out(s, now)
+        replying.finished(s, reply, event.heard)
+        if not s.ended:
+            listening.floor_returned(s, now)
 
 
 def _playout_stopped(s: State, now: int, event: PlayoutStopped) -> None:
-    if s.cut == event.reply:
-        replying.stopped(s, event.heard, event.unheard)
+    if s.cut and s.cut.id == event.reply:
+        replying.stopped(s, s.cut, event.heard, event.unheard)
 
 
 def _tool_requested(s: State, now: int, event: ToolRequested) -> None:
@@ -179,11 +189,12 @@ def _tool_finished(s: State, now: int, event: ToolFinished) -> None:
 
 
 def _say_requested(s: State, now: int, event: SayRequested) -> None:
-    replying.say(s, Saying(event.text, "say", event.interruptible), now)
+    if len(s.says) < MAX_SAYS:
+        replying.say(s, Saying(event.text, "say", event.interruptible))
 
 
 def _end_requested(s: State, now: int, event: EndRequested) -> None:
-    silence.close(s, now, event.reason, event.goodbye)
+    silence.close(s, event.reason, event.goodbye)
 
 
 def _caller_left(s: State, now: int, event: CallerLeft) -> None:
@@ -212,7 +223,8 @@ def _timer_fired(s: State, now: int, event: TimerFired) -> None:
                 silence.owed(s, now)
             case Reason.REPLY:
                 assert s.reply
-                replying.give_up(s, s.reply, "no audio in time", now)
+                replying.give_up(s, s.reply, "no audio in time")
+                listening.floor_returned(s, now)
             case Reason.NO_INPUT:
                 silence.no_input(s, now)
             case Reason.MAX_DURATION:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from hocket.turn import tools
 from hocket.turn.commands import PlayFiller, ResumePlayout, StartPlayout
-from hocket.turn.state import Phase, State
+from hocket.turn.state import Phase, Reply, State
 from hocket.turn.timers import Reason
 
 _WAITS_OF_LISTENING: Final = (Reason.CANDIDATE, Reason.COMMIT, Reason.FINALIZE, Reason.NO_INPUT)
@@ -29,15 +30,13 @@ def check(s: State) -> None:
         assert reply is None and s.timers.next is None, "nothing goes on after the end"
     elif s.phase is Phase.LISTENING:
         assert not s.timers.has(Reason.DECIDE), "nothing to decide while nothing sounds"
-        if s.timers.has(Reason.MAX_DURATION) and not s.caller.speaking and not s.says:
-            assert any(s.timers.has(reason) for reason in _WAITS_OF_LISTENING), "somebody has to speak next"
-    elif not s.caller.speaking and not reply_has_sound(s):
-        assert _is_waited_for(s), "a committed turn is answered or explained"
+        if s.timers.has(Reason.MAX_DURATION):  # the call has started
+            waits = (Reason.STUCK,) if s.caller.speaking else _WAITS_OF_LISTENING
+            assert any(s.timers.has(reason) for reason in waits), "somebody has to speak next"
+    else:
+        assert reply is not None
+        assert reply.gate_open or _is_waited_for(s, reply), "a committed turn is answered or explained"
 
 
-def reply_has_sound(s: State) -> bool:
-    return s.reply is not None and s.reply.gate_open
-
-
-def _is_waited_for(s: State) -> bool:
-    return s.timers.has(Reason.REPLY) or bool(s.tools) or s.timers.has(Reason.DECIDE)
+def _is_waited_for(s: State, reply: Reply) -> bool:
+    return s.timers.has(Reason.REPLY) or s.timers.has(Reason.DECIDE) or tools.waited_for(s, reply)

@@ -9,7 +9,7 @@ from hocket.turn.asked import OPEN
 from hocket.turn.backchannel import is_word
 from hocket.turn.commands import Finalize, ScoreTurn, StartRetrieval
 from hocket.turn.completion import completion
-from hocket.turn.events import SpeechPaused, SpeechStarted, SpeechStopped, Transcribed
+from hocket.turn.events import Transcribed
 from hocket.turn.meaning import same_meaning
 from hocket.turn.speculation import FRESH, LAST_WORD, LEAD, READS_COMPLETE
 from hocket.turn.state import MS, State
@@ -19,23 +19,32 @@ FINAL_WAIT: Final = 800 * MS
 """How long words may still come for speech that has none yet."""
 
 
-def speech_started(s: State, now: int, event: SpeechStarted) -> None:
+def floor_returned(s: State, now: int) -> None:
+    """The agent has no more to say: what the caller said under it is the start of their turn, or nothing."""
+    # "Yes" under the end of a question answers it; under a statement it was only agreement.
+    answers = is_word(s.transcript.text) or s.caller.asked.kind != OPEN.kind
+    if s.caller.speaking:
+        speech_started(s, now)
+    elif answers and takes_turn(s):
+        candidate(s, now)
+    else:
+        nothing_said(s, now)
+
+
+def speech_started(s: State, now: int) -> None:
     s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE)
     s.timers.set(Reason.STUCK, now + s.config.no_input_ms * MS)
-    s.caller.acoustic = None
-    s.caller.final_asked = False
 
 
-def speech_paused(s: State, now: int, event: SpeechPaused) -> None:
+def speech_paused(s: State, now: int) -> None:
     _speculate_if_worth(s, now)
 
 
 def speech_resumed(s: State, now: int) -> None:
-    s.caller.final_asked = False
     s.timers.stop(Reason.SPECULATE)
 
 
-def speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
+def speech_stopped(s: State, now: int) -> None:
     s.timers.set(Reason.CANDIDATE, now + s.config.endpointing.silence_ms * MS)
     _speculate_if_worth(s, now)
 
@@ -53,13 +62,12 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
         s.timers.set(Reason.STUCK, now + s.config.endpointing.stuck_ms * MS)
         if s.caller.quiet:
             _speculate_if_worth(s, now)
-    elif text:
-        if s.timers.has(Reason.CANDIDATE):
-            _speculate_if_worth(s, now)
-        else:
-            _after_candidate(s, now)
-    elif event.finalized and not s.timers.has(Reason.CANDIDATE):
+    elif s.timers.has(Reason.CANDIDATE):
+        _speculate_if_worth(s, now)
+    elif event.finalized and not text:
         nothing_said(s, now)
+    else:
+        _after_candidate(s, now)
 
 
 def turn_scored(s: State, now: int) -> None:
@@ -69,27 +77,27 @@ def turn_scored(s: State, now: int) -> None:
 
 def candidate(s: State, now: int) -> None:
     """First stage: everything downstream starts."""
-    _ask_final(s)
+    ask_final(s)
     s.emit(ScoreTurn())
     _after_candidate(s, now)
 
 
 def _after_candidate(s: State, now: int) -> None:
     """Arm the second stage from what is known by now."""
+    s.timers.stop(Reason.NO_INPUT)
     if not takes_turn(s):
         s.timers.stop(Reason.COMMIT, Reason.SPECULATE)
         s.timers.set(Reason.FINALIZE, max(now, s.caller.stopped_at) + FINAL_WAIT)
         return
     s.timers.stop(Reason.FINALIZE)
-    # Words the detector never heard as speech count from their own arrival.
-    flip = s.caller.stopped_at or now
-    s.caller.stopped_at = flip
-    s.caller.last_speech = s.caller.last_speech or flip
+    flip = s.caller.stopped_at
+    if not flip:  # words that the detector never heard as speech count from their own arrival
+        flip = s.caller.last_speech = s.caller.words_at
     s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
     _speculate_if_worth(s, now)
 
 
-def _ask_final(s: State) -> None:
+def ask_final(s: State) -> None:
     """Once a pause: recognisers lose context at every final."""
     if not s.caller.final_asked:
         s.caller.final_asked = True
@@ -119,12 +127,13 @@ def _speculate_if_worth(s: State, now: int) -> None:
     if not committing and not s.speculation.pays:
         return
     if score(s) >= READS_COMPLETE:
-        _ask_final(s)  # the settled words confirm the speculation, or replace it, long before the commit
+        ask_final(s)  # the settled words confirm the speculation, or replace it, long before the commit
         fresh = s.transcript.final or s.caller.words_at >= s.caller.last_speech + FRESH
         due = now if fresh else s.caller.last_speech + LAST_WORD
     elif committing:
         due = s.timers.due(Reason.COMMIT) - LEAD
     else:
+        s.timers.stop(Reason.SPECULATE)
         return
     if due > now:
         s.timers.set(Reason.SPECULATE, due)
@@ -160,10 +169,7 @@ def nothing_said(s: State, now: int) -> None:
     s.timers.stop(Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
     if s.reply and not s.reply.committed:
         replying.drop(s, "nothing was said")
-    s.transcript.clear()
+    s.spend()
     s.caller.forget()
-    s.speculation.next_utterance()
-    if s.unheard:
-        replying.go_on(s)
-    else:
-        s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
+    s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
+    replying.go_on(s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from hocket.turn import tools
@@ -18,8 +19,11 @@ from hocket.turn.commands import (
     StopPlayout,
 )
 from hocket.turn.meaning import same_meaning
-from hocket.turn.state import MAX_SAYS, MS, Ending, Reply, Saying, Sound, State
+from hocket.turn.state import MS, Ending, Reply, Saying, Sound, State
 from hocket.turn.timers import Reason
+
+_KEPT: Final = ("say", "goodbye")
+"""Sayings that wait on though the caller has had a turn; an apology or a reprompt has lost its reason by then."""
 
 _OWED_LEAST: Final = 300 * MS
 """A turn that took long to commit has its reply nearly ready: a filler now would only be in its way."""
@@ -49,7 +53,9 @@ def commit(s: State, now: int) -> None:
     reply.turn = s.ids.next_turn()
     s.reply = reply
     s.caller.reprompted = 0
-    s.unheard = ""
+    s.unheard = None
+    s.says = deque(saying for saying in s.says if saying.kind in _KEPT)
+    s.spent.seal()
     s.history.user(text)
     s.emit(CommitTurn(reply.turn, text, reply.id))
     if fresh:
@@ -66,6 +72,7 @@ def amend(s: State, now: int) -> None:
     s.history.amend_user(text)
     s.emit(AmendTurn(reply.turn, text))
     if reply.ran_tools:
+        reply.text = text
         return  # what has been done cannot be undone; the model sees the right words next time
     _silence(s, reply, "the final differs")
     s.reply = Reply(s.ids.next_reply(), text, turn=reply.turn)
@@ -73,18 +80,26 @@ def amend(s: State, now: int) -> None:
     _take_floor(s, s.reply, now)
 
 
+def amend_heard(s: State, text: str) -> None:
+    """The late final of a turn whose answer has sounded: too late to answer it, not to remember it."""
+    if s.history.amend_user(text):
+        s.emit(AmendTurn(s.ids.turn, text))
+
+
 def withdraw(s: State) -> None:
     """The caller went on before anything was heard: the turn was not over."""
     reply = s.reply
     assert reply and reply.committed and not reply.audible
     _silence(s, reply, "the caller went on")
-    if reply.turn is not None:
-        if reply.ran_tools:
-            s.emit(CloseTurn(reply.turn, "interrupted"))
-            s.transcript.forget_settled()
-        else:
-            s.history.withdraw_user()
-            s.emit(CloseTurn(reply.turn, "withdrawn"))
+    if reply.turn is None:
+        s.unheard = _rest(reply, reply.text)
+    elif reply.ran_tools:
+        s.emit(CloseTurn(reply.turn, "interrupted"))
+        s.spend(reply.text)
+    else:
+        s.history.withdraw_user()
+        s.emit(CloseTurn(reply.turn, "withdrawn"))
+        s.caller.spoken += s.config.endpointing.min_speech_ms * MS  # what was a turn is more than a cough
     _leave_floor(s)
 
 
@@ -121,17 +136,15 @@ def open_gate(s: State, reply: Reply) -> None:
 
 def audible(s: State, reply: Reply) -> None:
     assert reply.committed and reply.gate_open, "no sound before the commit"
+    if reply.audible:
+        return
     reply.sound = Sound.HEARD
     s.timers.stop(Reason.OWED)
-    s.caller.interrupting = s.caller.speaking
-    if not s.caller.speaking:
-        s.caller.forget()
-        if s.transcript.final:
-            s.transcript.clear()  # else their final is still to come, and may be better
-    s.speculation.next_utterance()
+    if reply.turn is not None:
+        s.spend(reply.text)
 
 
-def failed(s: State, reply: Reply, reason: str, now: int) -> None:
+def failed(s: State, reply: Reply, reason: str) -> None:
     """No (more) audio will come."""
     if not reply.committed:
         s.reply = None
@@ -139,31 +152,30 @@ def failed(s: State, reply: Reply, reason: str, now: int) -> None:
     elif reply.gate_open:
         reply.broken = reason  # what there is plays to its end first
     else:
-        give_up(s, reply, reason, now)
+        give_up(s, reply, reason)
 
 
-def give_up(s: State, reply: Reply, reason: str, now: int) -> None:
+def give_up(s: State, reply: Reply, reason: str) -> None:
     """A committed reply will not be heard (any further): say so, unless the saying itself is what failed."""
     if not reply.broken:
         _silence(s, reply, reason)
     if reply.turn is not None:
         s.emit(CloseTurn(reply.turn, "failed"))
+        s.spend(reply.text)
     _leave_floor(s)
     if reply.ends_call:
         _end_after_goodbye(s, reply)
     elif reply.kind is None:
-        say(s, Saying(s.config.apology, "apology"), now)
-    else:
-        s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
+        say(s, Saying(s.config.apology, "apology"))
 
 
-def finished(s: State, reply: Reply, heard: str, now: int) -> None:
+def finished(s: State, reply: Reply, heard: str) -> None:
     """All of it has been played."""
     assert reply.gate_open, "only what plays can finish"
     s.history.heard(heard, interrupted=False)
     s.caller.asked = asked_by(heard)
     if reply.broken:
-        give_up(s, reply, reply.broken, now)
+        give_up(s, reply, reply.broken)
         return
     if reply.turn is not None:
         s.emit(CloseTurn(reply.turn, "answered"))
@@ -172,21 +184,20 @@ def finished(s: State, reply: Reply, heard: str, now: int) -> None:
         end(s, reply.ends_call)
 
 
-def stopped(s: State, heard: str, unheard: str) -> None:
+def stopped(s: State, reply: Reply, heard: str, unheard: str) -> None:
     """A `StopPlayout` has been carried out."""
     s.cut = None
-    s.history.heard(heard, interrupted=True)
-    s.caller.asked = asked_by(heard)
-    s.unheard = unheard
+    if heard:
+        s.history.heard(heard, interrupted=True)
+        s.caller.asked = asked_by(heard)
+    if reply.audible or reply.turn is None:  # an answer that nobody has heard any of was withdrawn with its turn
+        s.unheard = _rest(reply, unheard)
 
 
-def say(s: State, saying: Saying, now: int) -> None:
-    """Say it now if the floor is free, else when it is."""
-    if not saying.text:
-        return
-    if len(s.says) < MAX_SAYS:
+def say(s: State, saying: Saying) -> None:
+    """To be said as soon as the floor is free, which may be now."""
+    if saying.text:
         s.says.append(saying)
-    next_saying(s, now)
 
 
 def next_saying(s: State, now: int) -> None:
@@ -217,8 +228,13 @@ def _floor_is_free(s: State) -> bool:
 
 def go_on(s: State) -> None:
     """What a noise cut off is said after all."""
-    text, s.unheard = s.unheard, ""
-    s.says.appendleft(Saying(text, "continuation"))
+    if s.unheard:
+        s.says.appendleft(s.unheard)
+        s.unheard = None
+
+
+def _rest(reply: Reply, text: str) -> Saying | None:
+    return Saying(text, "continuation", ends_call=reply.ends_call) if text else None
 
 
 def end(s: State, reason: str) -> None:
@@ -243,8 +259,10 @@ def end(s: State, reason: str) -> None:
 
 def _take_floor(s: State, reply: Reply, now: int) -> None:
     reply.committed = True
+    s.caller.forget()
     s.timers.stop(Reason.NO_INPUT, Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
-    s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
+    if not reply.ready:
+        s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
     if reply.kind is None and s.config.fillers:
         s.timers.set(Reason.OWED, max(now + _OWED_LEAST, s.caller.last_speech + s.config.owed_ms * MS))
     open_gate(s, reply)
@@ -258,7 +276,7 @@ def _leave_floor(s: State) -> None:
 def _silence(s: State, reply: Reply, reason: str) -> None:
     """Stop the sound and the computing; neither is waited for."""
     if reply.gate_open or reply.fillers:
-        s.cut = reply.id
+        s.cut = reply
         s.emit(StopPlayout(reply.id))
     s.emit(CancelReply(reply.id, reason))
 

@@ -23,16 +23,18 @@ def call_started(s: State, now: int) -> None:
     config = s.config
     s.timers.set(Reason.MAX_DURATION, now + config.max_duration_ms * MS)
     if config.greeting:
-        replying.say(s, Saying(config.greeting, "greeting", config.greeting_interruptible), now)
-    else:
-        s.timers.set(Reason.NO_INPUT, now + config.no_input_ms * MS)
+        replying.say(s, Saying(config.greeting, "greeting", config.greeting_interruptible))
+    s.timers.set(Reason.NO_INPUT, now + config.no_input_ms * MS)
 
 
 def owed(s: State, now: int) -> None:
     """The caller has waited long enough for a sound."""
     reply = s.reply
     assert reply and reply.committed and not reply.audible and s.config.fillers
-    if not reply.paused and not reply.gate_open:
+    if reply.paused:
+        s.timers.set(Reason.OWED, s.timers.due(Reason.DECIDE))  # owed the more if it was only a cough
+        return
+    if not reply.gate_open:
         s.emit(PlayFiller(reply.id, s.config.fillers[reply.fillers % len(s.config.fillers)]))
         reply.fillers += 1
     s.timers.set(Reason.OWED, now + FILLER_GAP)
@@ -40,23 +42,26 @@ def owed(s: State, now: int) -> None:
 
 def no_input(s: State, now: int) -> None:
     """The caller says nothing: ask, ask again, say goodbye."""
+    s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
     if s.caller.reprompted < len(s.config.reprompts):
         s.caller.reprompted += 1
-        replying.say(s, Saying(s.config.reprompts[s.caller.reprompted - 1], "reprompt"), now)
+        replying.say(s, Saying(s.config.reprompts[s.caller.reprompted - 1], "reprompt"))
     else:
-        close(s, now, "the caller said nothing", s.config.goodbye)
+        close(s, "the caller said nothing", s.config.goodbye)
 
 
 def too_long(s: State, now: int) -> None:
     """The longest duration: a goodbye when the floor is free, and the end even if it never is."""
     if s.ending is Ending.GOODBYE:
         replying.end(s, TOO_LONG)
-    else:
-        close(s, now, TOO_LONG, s.config.goodbye)
+        return
+    close(s, TOO_LONG, s.config.goodbye)
+    if not s.ended:
+        s.ending = Ending.GOODBYE
         s.timers.set(Reason.MAX_DURATION, now + LAST_WORDS)
 
 
-def close(s: State, now: int, reason: str, goodbye: str | None) -> None:
+def close(s: State, reason: str, goodbye: str | None) -> None:
     """End the call once the goodbye, and what is being said before it, has been heard."""
     if s.ending is Ending.GOODBYE:
         return
@@ -65,8 +70,10 @@ def close(s: State, now: int, reason: str, goodbye: str | None) -> None:
         reply.ends_call = reason  # its own words are the goodbye; the caller may still talk it out of leaving
         return
     s.ending = Ending.GOODBYE
+    if reply:
+        reply.ends_call = ""  # it has said so before, without these words
     words = s.config.goodbye if goodbye is None else goodbye
     if words:
-        replying.say(s, Saying(words, "goodbye", interruptible=False, ends_call=reason), now)
+        replying.say(s, Saying(words, "goodbye", interruptible=False, ends_call=reason))
     else:
         replying.end(s, reason)

@@ -14,6 +14,7 @@ from hocket.turn.config import TurnConfig
 from hocket.turn.events import SayKind, ToolRequested
 from hocket.turn.history import History
 from hocket.turn.speculation import Speculation
+from hocket.turn.spent import Spent, divide
 from hocket.turn.timers import Timers
 from hocket.turn.transcript import Transcript
 
@@ -56,11 +57,9 @@ class Caller:
     onset: int = 0
     last_speech: int = 0
     stopped_at: int = 0
-    """When the detector flipped to silence."""
+    """When the detector flipped to silence; 0 if it has heard nothing of this utterance."""
     spoken: int = 0
     """Nanoseconds of speech in this utterance, finished stretches only."""
-    interrupting: bool = False
-    """This utterance began while the agent was audible."""
     final_asked: bool = False
     """The recogniser has been asked for a final since the caller last made a sound."""
     words_at: int = 0
@@ -75,7 +74,7 @@ class Caller:
     def forget(self) -> None:
         """The utterance is over: what comes next is another one."""
         self.spoken = 0
-        self.interrupting = False
+        self.stopped_at = 0
 
 
 @dataclass(slots=True)
@@ -154,14 +153,16 @@ class State:
     config: TurnConfig
     caller: Caller = field(default_factory=Caller)
     transcript: Transcript = field(default_factory=Transcript)
+    """The words that wait to be dealt with, or are those of the turn whose answer has not sounded."""
+    spent: Spent = field(default_factory=Spent)
     reply: Reply | None = None
-    cut: ReplyId | None = None
+    cut: Reply | None = None
     """The reply whose `PlayoutStopped` is still to come."""
-    unheard: str = ""
-    """What a barge-in kept from being heard; said after all when the barge-in was noise."""
+    unheard: Saying | None = None
+    """What a noise kept from being heard, if it was one: said after all."""
     says: deque[Saying] = field(default_factory=deque)
-    tools: dict[ToolCallId, str] = field(default_factory=dict)
-    """Running tools: call -> name. They outlive the reply that asked for them."""
+    tools: dict[ToolCallId, ToolRequested] = field(default_factory=dict)
+    """Running tools. They outlive the reply that asked for them."""
     ending: Ending = Ending.NOT_YET
     speculation: Speculation = field(default_factory=Speculation)
     history: History = field(default_factory=History)
@@ -177,6 +178,19 @@ class State:
         if reply is None or not reply.committed:
             return Phase.LISTENING
         return Phase.SPEAKING if reply.audible else Phase.ANSWERING
+
+    def spend(self, turn: str = "") -> None:
+        """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
+        text, settled = self.transcript.text, self.transcript.final
+        if text:
+            dealt_with, since = divide(text, turn) if turn else (text, "")
+            self.spent.spend(dealt_with, since)
+            self.transcript.clear()
+            if since:
+                self.transcript.update(since, settled)
+            if not turn:
+                self.spent.seal()
+        self.speculation.next_utterance()
 
     def emit(self, command: Command) -> None:
         self.out.append(command)

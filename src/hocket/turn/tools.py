@@ -33,14 +33,13 @@ def finished(s: State, event: ToolFinished, now: int) -> None:
     s.timers.stop_one(Reason.TOOL, event.call)
     s.history.tool_result(event.call, event.result)
     reply = s.current(event.reply)
-    if reply and not reply.ready and not s.ended:
-        # The model speaks again after a result: its time counts from here.
+    if reply and not reply.ready and not waited_for(s, reply):
+        # The model speaks again after the last result: its time counts from here.
         s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
 
 
 def overdue(s: State, call: ToolCallId) -> None:
-    name = s.tools[call]
-    limit_ms = s.config.tool_deadlines_ms.get(name, s.config.tool_ms)
+    limit_ms = _limit_ms(s, s.tools[call].name)
     s.emit(CancelTool(call, f"no answer within {limit_ms / 1000:g} s"))
 
 
@@ -49,12 +48,20 @@ def cancel_all(s: State, reason: str) -> None:
         s.emit(CancelTool(call, reason))
 
 
+def waited_for(s: State, reply: Reply) -> bool:
+    """Whether a tool that this reply asked for still runs."""
+    return any(tool.reply == reply.id for tool in s.tools.values())
+
+
+def _limit_ms(s: State, name: str) -> int:
+    return s.config.tool_deadlines_ms.get(name, s.config.tool_ms)
+
+
 def _run(s: State, reply: Reply, event: ToolRequested, now: int) -> None:
     assert reply.committed, "no tool before the commit"
     reply.ran_tools = True
     s.history.tool_call(event.call, event.name, event.arguments)
-    s.tools[event.call] = event.name
-    limit_ms = s.config.tool_deadlines_ms.get(event.name, s.config.tool_ms)
-    s.timers.set(Reason.TOOL, now + limit_ms * MS, event.call)
+    s.tools[event.call] = event
+    s.timers.set(Reason.TOOL, now + _limit_ms(s, event.name) * MS, event.call)
     s.timers.stop(Reason.REPLY)
     s.emit(RunTool(event.reply, event.call, event.name, event.arguments))
