@@ -15,13 +15,15 @@ from hocket.transports.script import Line, When, after_agent, during_agent
 SCRIPT: Final[tuple[tuple[str, When], ...]] = (
     ("agent_query/azure_whatstheweatherlike.wav", after_agent(300)),
     # "Mm-hm" under the answer: the agent must go on.
-    ("backchannel_candidate/aws_autorepairs_40_a_caller_0002.16.wav", during_agent(900)),
-    ("short_reply/dograh_billing_department.wav", after_agent(400)),
+    ("backchannel_candidate/aws_autorepairs_40_a_caller_0002.16.wav", during_agent(1500)),
+    ("short_reply/speechcommands_yes.wav", after_agent(300)),
+    ("short_reply/commonvoice_22058267.wav", after_agent(300)),
+    ("short_reply/dograh_billing_department.wav", after_agent(300)),
     # Talking over the answer: the agent must stop.
-    ("short_reply/dograh_nope.wav", during_agent(600)),
-    # A sentence with pauses of 0.9 and 0.7 s in it, which must not be cut, and which no kayak hire can answer.
-    ("internal_pause/dograh_vad.wav", after_agent(300)),
-    ("short_reply/commonvoice_22058267.wav", after_agent(400)),
+    ("short_reply/dograh_nope.wav", during_agent(1000)),
+    # A sentence with a pause of half a second in it, which must not be cut, and which no kayak hire can answer.
+    ("internal_pause/librispeech_1088_first_sentence.wav", after_agent(300)),
+    ("short_reply/dograh_nope.wav", after_agent(300)),
 )
 """Clip -> when the caller says it."""
 
