@@ -44,6 +44,7 @@ from hocket.turn import commands
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, SayRequested
+from hocket.turn.history import History
 from hocket.turn.state import Phase
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,11 @@ class Session:
     def trace(self) -> TraceLog:
         """What has happened so far."""
         return self._turns.trace
+
+    @property
+    def history(self) -> History:
+        """The conversation as heard."""
+        return self._turns.engine.history
 
     # -- what the transport tells (stages.transport.Receiver)
 
