@@ -5,7 +5,6 @@ from random import Random
 
 import msgspec
 import numpy as np
-import pytest
 
 from hocket.clock import MS, SECOND, cpu_time
 from hocket.sim.caller import Manners

@@ -170,8 +170,7 @@ def _playout_started(s: State, now: int, event: PlayoutStarted) -> None:
 def _playout_finished(s: State, now: int, event: PlayoutFinished) -> None:
     if reply := s.current(event.reply):
         replying.finished(s, reply, event.heard)
-        if not s.ended:
-            listening.floor_returned(s, now)
+        listening.floor_returned(s, now)
 
 
 def _playout_stopped(s: State, now: int, event: PlayoutStopped) -> None:

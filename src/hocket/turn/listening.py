@@ -21,6 +21,8 @@ FINAL_WAIT: Final = 800 * MS
 
 def floor_returned(s: State, now: int) -> None:
     """The agent has no more to say: what the caller said under it is the start of their turn, or nothing."""
+    if s.ended:
+        return
     # "Yes" under the end of a question answers it; under a statement it was only agreement.
     answers = is_word(s.transcript.text) or s.caller.asked.kind != OPEN.kind
     if s.caller.speaking:
