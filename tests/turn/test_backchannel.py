@@ -32,3 +32,13 @@ def test_hesitation_and_noise_are_neither(text: str) -> None:
 def test_anything_that_says_more_is_a_word(text: str) -> None:
     assert is_word(text)
     assert not is_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["the", "if", "a", "of the", "and", "The."])
+def test_what_recognisers_write_for_a_breath_is_no_word(text: str) -> None:
+    assert not is_word(text)
+
+
+@pytest.mark.parametrize("text", ["stop", "when", "what", "no", "yes", "down", "six", "the price", "if only", "why"])
+def test_short_answers_and_questions_are_words(text: str) -> None:
+    assert is_word(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hocket.turn.lexicon import FILLERS
+from hocket.turn.lexicon import ARTICLES, CONJUNCTIONS, FILLERS, SUBORDINATORS, WH
 
 
 def is_backchannel(text: str) -> bool:
@@ -14,11 +14,14 @@ def is_backchannel(text: str) -> bool:
 
 
 def is_word(text: str) -> bool:
-    """Whether something here says more than "go on" or "wait, I am thinking"."""
+    """Whether something here says more than "go on" or "wait, I am thinking".
+
+    Recognisers write "the" or "if" for a breath, a click or the room: words that say nothing by themselves.
+    """
     words = _WORDS(_MARKUP("", text.lower()))
     if len(words) > _LONGEST:
         return not FILLERS.issuperset(words)
-    return not _listens(words)
+    return not _listens(words) and not _EMPTY.issuperset(words)
 
 
 def _listens(words: list[str]) -> bool:
@@ -35,6 +38,7 @@ def _listens(words: list[str]) -> bool:
 
 
 _HESITATIONS = frozenset(["um", "umm", "uh", "uhh", "uhm", "er", "err", "erm", "eh"])
+_EMPTY = ARTICLES | (CONJUNCTIONS | SUBORDINATORS | {"of", "to", "for", "with", "at", "by", "from", "into", "as"}) - WH
 _LONGEST = 5  # people who say more than five words of assent have taken the turn
 _PAIRS = frozenset(
     {"i see", "got it", "all right", "of course", "makes sense", "oh wow", "no way", "uh huh", "go on", "very good",
