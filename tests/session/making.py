@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from hocket.trace.log import TraceLog
 from hocket.trace.records import Mark
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import Event
+
+E = TypeVar("E")
 
 RATE = 16_000
 FRAME = RATE * FRAME_MS // 1000
@@ -235,10 +237,10 @@ class News:
     def failed(self, error: Exception) -> None:
         self.failures.append(error)
 
-    def of(self, kind: type[Event]) -> list[Event]:
+    def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    def at(self, kind: type[Event]) -> list[int]:
+    def at(self, kind: type[E]) -> list[int]:
         return [at for event, at in zip(self.events, self.times, strict=True) if isinstance(event, kind)]
 
 
@@ -258,8 +260,8 @@ def with_voice(stages: Stages, tts: FakeTts) -> Stages:
     return replace(stages, tts=tts, sayings=Sayings(tts, stages.transport.output_rate))
 
 
-def events(record_of: Session, kind: type[Event]) -> list[Event]:
-    return [entry.record for entry in record_of.trace.entries if isinstance(entry.record, kind)]  # type: ignore[misc]
+def events(record_of: Session, kind: type[E]) -> list[E]:
+    return [entry.record for entry in record_of.trace.entries if isinstance(entry.record, kind)]
 
 
 def marks(record_of: Session, stage: str) -> list[Mark]:

@@ -139,7 +139,7 @@ def test_transcripts_are_told_in_order() -> None:
 
 @pytest.mark.parametrize("how", [SttError("The provider is lost."), ValueError("a bug of somebody's"), None])
 def test_a_recogniser_that_is_lost_is_replaced_while_the_call_goes_on(how: Exception | None) -> None:
-    lost = (0.1, Transcript("I would like to", False), 0.4, *([how] if how else []))
+    lost: Script = (0.1, Transcript("I would like to", False), 0.4, *([how] if how else []))
     stt = FakeStt([lost, (0.5, Transcript("book a table", False), 10_000.0)], openings=(0.0, 0.3))
 
     async def scenario(listening: Listening, news: News) -> None:

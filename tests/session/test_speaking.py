@@ -123,7 +123,7 @@ def test_synthesis_that_waits_for_room_goes_on_when_the_reply_is_over(ends: str)
             def broken(samples: object) -> None:
                 raise TransportError("The line is gone.")
 
-            line.send = broken  # type: ignore[method-assign,assignment]
+            line.send = broken  # type: ignore[method-assign]
         await asyncio.sleep(0.1)
         assert work.done()
         assert bool(news.failures) == (ends == "line")
@@ -266,14 +266,14 @@ def test_where_sound_cannot_be_taken_back_acknowledged_positions_count() -> None
         await asyncio.sleep(0.45)
         speaker.played(RATE * 310 // 1000, 5.0)  # 310 ms have sounded for sure, give or take 5
         speaker.stop(ONE)
-        assert news.of(PlayoutStopped)[0].heard == "word0 word1 word2"  # type: ignore[union-attr]
+        assert news.of(PlayoutStopped)[0].heard == "word0 word1 word2"
         speaker.begin(TWO)
         await speaker.feed(TWO, speech(1000, "again "))
         speaker.played(10**9, 0.0)  # a far end that claims more than it was sent
         speaker.open_gate(TWO)
         await asyncio.sleep(0.1)
         speaker.stop(TWO)
-        assert news.of(PlayoutStopped)[1].heard == ""  # type: ignore[union-attr]
+        assert news.of(PlayoutStopped)[1].heard == ""
 
     with_speaker(scenario, clears=False)
 

@@ -16,6 +16,10 @@ from hocket.turn.events import CallerLeft, CallStarted, SpeechStarted, TimerFire
 CONFIG = TurnConfig(greeting="Hello.", reprompts=(), goodbye="", no_input_ms=1_000)
 
 
+def unexpected(error: Exception) -> None:
+    raise error
+
+
 def records(trace: TraceLog) -> list[str]:
     return [type(entry.record).__name__ for entry in trace.entries]
 
@@ -31,7 +35,7 @@ def test_facts_that_an_order_causes_are_handled_after_it() -> None:
                 done.append("posted")
 
         trace = TraceLog()
-        turns = Turns(CONFIG, trace, do, pytest.fail)
+        turns = Turns(CONFIG, trace, do, unexpected)
         turns.post(CallStarted())
         assert done[:2] == ["StartSay", "posted"]
         assert records(trace) == ["CallStarted", "StartSay", "Transcribed"]
@@ -43,7 +47,7 @@ def test_facts_that_an_order_causes_are_handled_after_it() -> None:
 def test_the_engines_deadline_rings_on_time() -> None:
     async def scenario() -> None:
         trace = TraceLog()
-        turns = Turns(TurnConfig(greeting="", reprompts=(), goodbye="", no_input_ms=1_000), trace, print, pytest.fail)
+        turns = Turns(TurnConfig(greeting="", reprompts=(), goodbye="", no_input_ms=1_000), trace, print, unexpected)
         turns.post(CallStarted())
         await asyncio.sleep(2)
         fired = [entry.now for entry in trace.entries if isinstance(entry.record, TimerFired)]
@@ -59,7 +63,7 @@ def test_a_timer_that_fires_early_is_no_fact() -> None:
 
     async def scenario() -> None:
         trace = TraceLog()
-        turns = Turns(TurnConfig(greeting="", reprompts=(), goodbye="", no_input_ms=1_000), trace, print, pytest.fail)
+        turns = Turns(TurnConfig(greeting="", reprompts=(), goodbye="", no_input_ms=1_000), trace, print, unexpected)
         turns.post(CallStarted())
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
@@ -95,7 +99,7 @@ def test_after_a_failure_the_engine_is_not_asked_again() -> None:
 def test_closed_takes_no_facts_and_sealed_no_marks() -> None:
     async def scenario() -> None:
         trace = TraceLog(limit=3)
-        turns = Turns(CONFIG, trace, lambda command: None, pytest.fail)
+        turns = Turns(CONFIG, trace, lambda command: None, unexpected)
         turns.post(CallStarted())
         turns.close()
         turns.post(CallerLeft("too late"))
@@ -115,12 +119,12 @@ def test_what_the_trace_had_no_room_for_is_told_in_its_foot() -> None:
         written: list[Closed] = []
 
         class Sink(TraceLog):
-            def write(self, now: int, record: object) -> None:  # type: ignore[override]
+            def write(self, now: int, record: object) -> None:
                 if isinstance(record, Closed):
                     written.append(record)
                 super().write(now, record)  # type: ignore[arg-type]
 
-        turns = Turns(CONFIG, Sink(limit=1), lambda command: None, pytest.fail)
+        turns = Turns(CONFIG, Sink(limit=1), lambda command: None, unexpected)
         turns.post(CallStarted())
         turns.close()
         turns.seal("over", {"stt": 3})

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 TOOL_ROUNDS: Final = 4
 """How often a model may ask for tools within one reply."""
 
+_NOTHING: Final = TextDelta("")
+
 STALL_S: Final = 10.0
 """A model that brings nothing for so long is lost."""
 
@@ -152,7 +154,7 @@ class Replying:
         try:
             async with aclosing(self._llm.reply(request)) as deltas:
                 while (delta := await self._next(deltas)) is not None:
-                    if isinstance(delta, Usage):
+                    if isinstance(delta, Usage) or delta == _NOTHING:
                         continue
                     if not tokens:
                         self._mark(Mark("llm", "first", reply))
