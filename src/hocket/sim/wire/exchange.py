@@ -31,6 +31,7 @@ class Exchange:
         "began",
         "body",
         "connection",
+        "failure",
         "fault",
         "request",
         "sent",
@@ -41,6 +42,8 @@ class Exchange:
     def __init__(self, request: web.Request, fault: Fault | None) -> None:
         self.request = request
         self.fault = fault
+        self.failure: str | bytes = ""
+        """The message in which this vendor says that an answer failed half-way; set by the dialect."""
         address = request.get_extra_info("peername")
         self.connection = int(address[1]) if address else 0
         """The client's port: requests over one kept-alive connection have the same one."""
@@ -121,6 +124,10 @@ class Exchange:
         elif fault.kind == "garbage":
             streamed = not isinstance(self._response, web.WebSocketResponse)
             return f"data: {GARBAGE}\n\n".encode() if streamed else GARBAGE
+        elif fault.kind == "error":
+            if self.failure:
+                await self._write(self.failure)
+            await self._cut(False)
         elif fault.kind in ("stall", "reset", "close"):
             if isinstance(message, bytes) and fault.after_bytes:
                 await self._write(message[: fault.after_bytes])

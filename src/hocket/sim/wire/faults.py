@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-FaultKind: TypeAlias = Literal["status", "late", "stall", "slow", "reset", "close", "garbage"]
+FaultKind: TypeAlias = Literal["status", "late", "stall", "slow", "reset", "close", "error", "garbage"]
 """What happens:
 
 status   the request is refused with this HTTP status
@@ -16,6 +16,7 @@ stall    nothing is sent for `seconds`, then it goes on
 slow     every further message comes `seconds` later
 reset    the connection is reset
 close    the connection is closed in good order, but too early
+error    the answer says in the vendor's words that it failed, and ends; as close where a vendor has no such words
 garbage  a message is replaced with one that nobody can read
 """
 
