@@ -1,0 +1,253 @@
+"""One connection to Deepgram: audio out, transcripts in, in both of its dialects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from enum import Enum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from hocket.audio.frame import Frame
+from hocket.audio.g711 import encode_ulaw
+from hocket.errors import SttError
+from hocket.providers.cloud import Socket
+from hocket.providers.deepgram_messages import Failure, Results, TurnInfo, decode, text_after
+from hocket.stages.stt import Transcript
+
+FINALIZE_S = 0.5
+"""How long an answer to finalize is waited for. Peers count on 350 ms for 99 % of Deepgram's finals."""
+
+KEEPALIVE_S = 4.0
+"""Without audio for so long we say that we are still there; Deepgram hangs up after 10 s."""
+
+WAITING_FRAMES = 500
+"""Ten seconds of audio that could not be sent yet; the oldest is dropped first."""
+
+JOINED_FRAMES = 50
+WAITING_TRANSCRIPTS = 64
+ANSWER_SLACK_S = 0.3
+"""An answer covers a request when it reaches so near to the audio sent before it."""
+
+
+class Dialect(Enum):
+    """How the two APIs say the same."""
+
+    NOVA = "Finalize"
+    FLUX = "ForceEndTurn"
+
+
+class _Request(NamedTuple):
+    """A finalize that has not been answered."""
+
+    at_s: float
+    """The audio pushed before it, in seconds."""
+    deadline: asyncio.TimerHandle
+
+
+class DeepgramStream:
+    """Recognition for one call."""
+
+    def __init__(self, socket: Socket, rate: int, encoding: Literal["linear16", "mulaw"], dialect: Dialect) -> None:
+        self._socket = socket
+        self._rate = rate
+        self._mulaw = encoding == "mulaw"
+        self._dialect = dialect
+        self._outgoing = _Outgoing()
+        self._transcripts = _Transcripts()
+        self._requests: deque[_Request] = deque()
+        self._pushed = 0
+        """Samples that have been or will be sent."""
+        self._settled_s = 0.0
+        """Words that begin before this have been given as final."""
+        self._interim = ""
+        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._receive())]
+
+    def push(self, frame: Frame) -> None:
+        """Take a frame; never blocks."""
+        data = encode_ulaw(frame.samples) if self._mulaw else frame.samples.astype("<i2").tobytes()
+        dropped = self._outgoing.audio(data)
+        self._pushed += len(frame.samples) - dropped // (1 if self._mulaw else 2)
+
+    def finalize(self) -> None:
+        """Ask for a final of everything pushed so far; it comes within `FINALIZE_S`, from the interims if need be."""
+        now_s = self._pushed / self._rate
+        if self._requests and self._requests[-1].at_s == now_s:
+            return  # its answer is yet to come, and answers this one too
+        loop = asyncio.get_running_loop()
+        self._requests.append(_Request(now_s, loop.call_later(FINALIZE_S, self._give_up, now_s)))
+        self._outgoing.text(f'{{"type":"{self._dialect.value}"}}')
+
+    async def __aiter__(self) -> AsyncIterator[Transcript]:
+        """Transcripts until `close`. Raises `SttError` when Deepgram is lost."""
+        while (transcript := await self._transcripts.next()) is not None:
+            yield transcript
+
+    async def close(self) -> None:
+        """Stop; the iterator ends."""
+        self._transcripts.end(None)
+        while self._requests:
+            self._requests.popleft().deadline.cancel()
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._socket.alive:
+                await self._socket.send('{"type":"CloseStream"}')
+        except SttError:
+            pass  # it is gone already
+        finally:
+            await self._socket.close()
+
+    async def _send(self) -> None:
+        try:
+            while True:
+                await self._socket.send(await self._outgoing.next(KEEPALIVE_S) or self._sign_of_life())
+        except SttError as error:
+            self._transcripts.end(error)
+
+    def _sign_of_life(self) -> str | bytes:
+        if self._dialect is Dialect.NOVA:
+            return '{"type":"KeepAlive"}'
+        # Flux knows no such message. The silence moves its clock of the audio on.
+        self._pushed += self._rate // 50
+        return bytes([0xFF]) * (self._rate // 50) if self._mulaw else bytes(self._rate // 50 * 2)
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                message = decode(await self._socket.receive())
+                if isinstance(message, Results):
+                    self._hear_nova(message)
+                elif isinstance(message, TurnInfo):
+                    self._hear_flux(message)
+                elif isinstance(message, Failure):
+                    said = message.description[:200] or message.code or message.variant or "no reason"
+                    raise SttError(f'Deepgram gave up: "{said}".')
+        except SttError as error:
+            self._transcripts.end(error)
+        except msgspec.MsgspecError as error:
+            self._transcripts.end(SttError(f"Deepgram sent a message that cannot be read ({error})."))
+
+    def _hear_nova(self, results: Results) -> None:
+        alternatives = results.channel.alternatives
+        text = text_after(alternatives[0].transcript, alternatives[0].words, self._settled_s) if alternatives else ""
+        if results.is_final:
+            self._settle(text, results.start + results.duration, answer=results.from_finalize)
+        else:
+            self._show(text)
+
+    def _hear_flux(self, turn: TurnInfo) -> None:
+        text = text_after(turn.transcript, turn.words, self._settled_s)
+        if turn.event == "EndOfTurn":
+            self._settle(text, turn.audio_window_end, answer=True)
+        else:
+            self._show(text)
+
+    def _show(self, text: str) -> None:
+        if text != self._interim:
+            self._interim = text
+            self._transcripts.put(Transcript(text, final=False))
+
+    def _settle(self, text: str, until_s: float, *, answer: bool) -> None:
+        """Give a final; as the answer to those requests whose audio it covers."""
+        answered = False
+        while answer and self._requests and self._requests[0].at_s <= until_s + ANSWER_SLACK_S:
+            self._requests.popleft().deadline.cancel()
+            answered = True
+        if text or answered or self._interim:
+            self._transcripts.put(Transcript(text, final=True, finalized=answered))
+        self._interim = ""
+
+    def _give_up(self, at_s: float) -> None:
+        """The deadline of a request: nothing better is known than the interim."""
+        self._requests.popleft()
+        text, self._interim = self._interim, ""
+        if text:
+            self._settled_s = max(self._settled_s, at_s)
+        self._transcripts.put(Transcript(text, final=True, finalized=True))
+
+
+class _Outgoing:
+    """What is to be sent, in order. Audio beyond the bound is dropped, oldest first; requests are not."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes | str] = deque()
+        self._news = asyncio.Event()
+
+    def audio(self, data: bytes) -> int:
+        """Returns how many bytes had to be dropped for it."""
+        dropped = 0
+        if len(self._waiting) >= WAITING_FRAMES:
+            oldest = next((index for index, item in enumerate(self._waiting) if isinstance(item, bytes)), 0)
+            dropped = len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
+            del self._waiting[oldest]
+        self._waiting.append(data)
+        self._news.set()
+        return dropped
+
+    def text(self, data: str) -> None:
+        if not self._waiting or self._waiting[-1] != data:
+            self._waiting.append(data)
+        self._news.set()
+
+    async def next(self, patience_s: float) -> bytes | str | None:
+        """The next message: up to a second of audio at once. None when there is none for so long."""
+        while not self._waiting:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+        first = self._waiting.popleft()
+        if isinstance(first, str):
+            return first
+        audio = [first]
+        while self._waiting and isinstance(self._waiting[0], bytes) and len(audio) < JOINED_FRAMES:
+            audio.append(self._waiting.popleft())  # type: ignore[arg-type]
+        return b"".join(audio)
+
+
+class _Transcripts:
+    """What has not been read yet. An interim gives way to what follows it; too many finals become one."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Transcript] = deque()
+        self._news = asyncio.Event()
+        self._ended = False
+        self._error: SttError | None = None
+
+    def put(self, transcript: Transcript) -> None:
+        if self._ended:
+            return
+        if self._waiting and not self._waiting[-1].final:
+            self._waiting.pop()
+        if len(self._waiting) >= WAITING_TRANSCRIPTS and transcript.final:
+            last = self._waiting.pop()
+            joined = f"{last.text} {transcript.text}".strip()
+            transcript = Transcript(joined, final=True, finalized=last.finalized or transcript.finalized)
+        self._waiting.append(transcript)
+        self._news.set()
+
+    def end(self, error: SttError | None) -> None:
+        """No more will come; what waits can still be read, unless it was `close` that ended it."""
+        if error is None:
+            self._waiting.clear()
+            self._error = None
+        elif not self._ended:
+            self._error = error
+        self._ended = True
+        self._news.set()
+
+    async def next(self) -> Transcript | None:
+        while not self._waiting:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
