@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.turn.completion import OPEN, Asked, completion
+from hocket.turn.asked import OPEN, Asked
+from hocket.turn.completion import completion
+from tests import speech
+from tests.turn.utterances import COMPLETE, UNFINISHED
 
 YES_NO = Asked("yes_no")
 
@@ -43,6 +46,63 @@ ANCHORS = [
 @pytest.mark.parametrize(("text", "asked", "lowest", "highest"), ANCHORS)
 def test_anchors(text: str, asked: Asked, lowest: float, highest: float) -> None:
     assert lowest <= completion(text, asked) <= highest
+
+
+# Every kind of dangling word, and the same word where it does not dangle.
+PAIRS = [
+    ("i was told that", "what is that"),
+    ("i'd like to book it for", "what is it for"),
+    ("i want to talk to", "who do i talk to"),
+    ("the house like", "what's the weather like"),
+    ("can you tell me where my order", "can you tell me where my order is"),
+    ("yes but i am", "yes i am"),
+    ("can you", "how are you"),
+    ("i need", "what do you need"),
+    ("do you sell", "what do you sell"),
+    ("i'd like some", "i'd like that"),
+    ("can you tell me", "please call me"),
+    ("it is not", "i hope not"),
+    ("and i think", "it was on tuesday i think"),
+    ("it's too", "me too"),
+    ("i thought it might be", "how old does he have to be"),
+    ("i know what", "i don't know why"),
+    ("i told them so", "i hope so"),
+    ("i was wondering", "who is calling"),
+    ("even though", "it was good though"),
+    ("the problem is it", "it isn't far is it"),
+    ("i would like to come before", "we were there the day before"),
+    ("on the third of", "on the third of may"),
+    ("i've never", "i've never been there"),
+    ("because my internet", "because my internet is down i can't work"),
+    ("can somebody", "can somebody help"),
+    ("is the clinic", "is the clinic open"),
+    ("what time does the store", "what time does the store open"),
+]
+
+
+@pytest.mark.parametrize(("unfinished", "finished"), PAIRS)
+def test_what_dangles_in_one_place_may_stand_in_another(unfinished: str, finished: str) -> None:
+    assert completion(unfinished) < 0.35
+    assert completion(finished) >= 0.6
+
+
+def test_unfinished_turns_score_low_and_finished_ones_high() -> None:
+    assert len(set(COMPLETE)) >= 350
+    assert len(set(UNFINISHED)) >= 350
+    low = [text for text in UNFINISHED if completion(text) >= 0.35]
+    high = [text for text in COMPLETE if completion(text) < 0.6]
+    assert len(low) <= 0.03 * len(UNFINISHED), low
+    assert len(high) <= 0.05 * len(COMPLETE), high
+
+
+def test_people_who_pause_score_lower_than_people_who_end() -> None:
+    points = [point for point in speech.endpoint_points() if point.text_so_far]
+    ends = [completion(point.text_so_far) for point in points if point.label == "end"]
+    assert ends
+    assert sum(score >= 0.6 for score in ends) >= 0.85 * len(ends)
+    holds = [completion(point.text_so_far) for point in points if point.label == "hold"]
+    if holds:
+        assert sum(holds) / len(holds) < sum(ends) / len(ends)
 
 
 WORDS = "um,the,i,want,to,what,time,is,it,four,yes,please,you,tell,me,like,that,not,so,may,monday,don't,it's,at,dot,com"
