@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from hocket.ids import ReplyId, ToolCallId
-from hocket.turn.commands import Command, StartPlayout, StartReply, StartSay, StopPlayout
+from hocket.turn.commands import CloseTurn, Command, CommitTurn, StartPlayout, StartReply, StartSay, StopPlayout
 from hocket.turn.config import TurnConfig
 from hocket.turn.engine import TurnEngine
 from hocket.turn.events import (
@@ -25,6 +27,10 @@ from hocket.turn.events import (
 )
 
 MS = 1_000_000
+QUESTION = "what time do you open tomorrow"
+
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 class Talk:
@@ -42,24 +48,24 @@ class Talk:
     def at(self, ms: float, event: Event) -> list[Command]:
         """Let time pass to `ms`, then tell the engine something."""
         self.until(ms)
-        return self._tell(event)
+        return self.tell(event)
 
     def until(self, ms: float) -> None:
         """Let time pass; deadlines fire."""
         while (due := self.engine.deadline) is not None and due <= ms * MS:
             self.now_ms = max(self.now_ms, due / MS)
-            self._tell(TimerFired())
+            self.tell(TimerFired())
         assert ms >= self.now_ms, "time does not go back"
         self.now_ms = ms
 
-    def _tell(self, event: Event) -> list[Command]:
+    def tell(self, event: Event) -> list[Command]:
         self.log.append((self.now_ms, event))
         orders = self.engine.handle(round(self.now_ms * MS), event)
         for order in orders:
             self.log.append((self.now_ms, order))
         for order in orders:
             if isinstance(order, StopPlayout):
-                orders = orders + self._tell(PlayoutStopped(order.reply, self.heard, self.unheard))
+                orders = orders + self.tell(PlayoutStopped(order.reply, self.heard, self.unheard))
         return orders
 
     # -- the caller
@@ -120,8 +126,31 @@ class Talk:
         """When the nth order (or event) of a kind came, in ms; negative nth counts from the end."""
         return [ms for ms, record in self.log if isinstance(record, kind)][nth]
 
-    def of(self, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [record for _, record in self.log if isinstance(record, kind)]
+
+    @property
+    def committed(self) -> list[str]:
+        """The words of every turn that was committed, withdrawn ones included."""
+        return [order.text for order in self.of(CommitTurn)]
+
+    @property
+    def heard_turns(self) -> list[str]:
+        """What history keeps of the caller."""
+        return [entry.text for entry in self.engine.history.messages() if entry.role == "user"]
+
+    @property
+    def spoken(self) -> list[str]:
+        """What history keeps of the agent."""
+        return [entry.text for entry in self.engine.history.messages() if entry.role == "assistant"]
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [order.outcome for order in self.of(CloseTurn)]
+
+    @property
+    def sayings(self) -> list[str]:
+        return [order.kind for order in self.of(StartSay)]
 
     @property
     def playing(self) -> bool:

@@ -25,7 +25,7 @@ from hocket.turn.endpointing import PRESETS
 from hocket.turn.events import CallerLeft, EndRequested, SayRequested, SpeechStarted, SpeechStopped, Transcribed
 from tests.turn.talk import MS, Talk
 
-QUESTION = "what time do you open tomorrow"
+from tests.turn.talk import QUESTION
 
 
 def test_a_complete_question_is_answered_after_both_stages() -> None:

@@ -8,13 +8,14 @@ from hocket.turn.meaning import meaning
 class Spent:
     """What to leave out of the recogniser's reports: they may begin with words that are being answered already."""
 
-    __slots__ = ("_before", "_report", "words")
+    __slots__ = ("_before", "_report", "_since", "words")
 
     def __init__(self) -> None:
         self.words = ""
         """With these every report begins until the next final."""
         self._before: str | None = None  # the turn's words in earlier finals; None if it is too late to correct it
         self._report = ""  # the last one as it came; empty after a final
+        self._since = 0  # how many of its words came after those spent
 
     def take(self, report: str, final: bool) -> tuple[str, str]:
         """A report as (how the turn that was dealt with reads now, the words since).
@@ -24,8 +25,11 @@ class Spent:
         self._report = "" if final else report
         if not self.words:
             return "", report
-        dealt_with, since = divide(report, self.words)
+        # A final may have more or fewer words for the same sound: what was new before it is counted from its end.
+        count = len(report.split()) - self._since if final else len(self.words.split())
+        dealt_with, since = divide(report, self.words, count)
         if not final:
+            self._since = len(since.split())
             return "", since
         settled = "" if self._before is None or not dealt_with else f"{self._before} {dealt_with}".strip()
         self.words = ""
@@ -34,7 +38,8 @@ class Spent:
     def spend(self, turn: str, since: str = "") -> None:
         """`turn` has been dealt with; the words `since`, which follow it, have not."""
         report, said = self._report.split(), turn.split()
-        count = max(0, len(report) - len(since.split()))
+        self._since = min(len(since.split()), len(report))
+        count = len(report) - self._since
         self.words = " ".join(report[:count])
         self._before = " ".join(said[: len(said) - count]) if count <= len(said) else None
 
@@ -43,16 +48,15 @@ class Spent:
         self._before = None
 
 
-def divide(text: str, beginning: str) -> tuple[str, str]:
-    """Text cut after the words that it has in common with `beginning`, which may be spelled or recognised otherwise."""
+def divide(text: str, beginning: str, otherwise: int) -> tuple[str, str]:
+    """Text cut after the words that mean what `beginning` does; after `otherwise` words if it is recognised anew."""
     words, begun = text.split(), beginning.split()
     count = len(begun)
     if words[:count] != begun:
         meant = meaning(beginning)
         lengths = sorted(range(len(words) + 1), key=lambda length: abs(length - count))
         same = next((length for length in lengths if meaning(" ".join(words[:length])) == meant), None)
-        if same is not None:
-            count = same
-        elif 2 * len(set(words[:count]) & set(begun)) < count:
-            count = 0  # another beginning altogether: the recogniser has begun afresh
+        # With few of its words there it is another beginning altogether: the recogniser has begun afresh.
+        afresh = 2 * len(set(words) & set(begun)) < min(count, len(words))
+        count = same if same is not None else 0 if afresh else max(0, otherwise)
     return " ".join(words[:count]), " ".join(words[count:])

@@ -183,7 +183,7 @@ class State:
         """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
         text, settled = self.transcript.text, self.transcript.final
         if text:
-            dealt_with, since = divide(text, turn) if turn else (text, "")
+            dealt_with, since = divide(text, turn, len(turn.split())) if turn else (text, "")
             self.spent.spend(dealt_with, since)
             self.transcript.clear()
             if since:
