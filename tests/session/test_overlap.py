@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from random import Random
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from hocket.audio.frame import Samples
-from hocket.clock import MS, SECOND
+from hocket.clock import MS
 from hocket.session.sayings import Sayings
 from hocket.session.session import Stages
 from hocket.sim.caller import Manners
@@ -47,6 +48,13 @@ def first(trace: TraceLog, what: object) -> int:
     raise AssertionError(f"there is no {what} in the trace")
 
 
+def happened_before_sound(trace: TraceLog, what: tuple[str, str]) -> bool:
+    sound = first(trace, PlayoutStarted)
+    marks = [(entry.now, entry.record) for entry in trace.entries if isinstance(entry.record, Mark)]
+    assert (what[0], "first") in [(mark.stage, mark.step) for _, mark in marks]
+    return any((mark.stage, mark.step) == what and now <= sound for now, mark in marks)
+
+
 class LateModel:
     """Writes a sentence at once, and the next one much later."""
 
@@ -74,17 +82,16 @@ class LateVoice(SimTts):
 
 
 class LateFinals(SimStt):
-    """Interims are right and in time; every final comes much later."""
+    """Interims are in time; every final comes much later."""
 
     async def open(self, rate: int, language: str = "en") -> SimSttStream:
-        stream = await super().open(rate, language)
-        put_later = stream._out.put_later
+        return LateFinalsStream(self._timeline, self._delays, self._rng, rate)
 
-        def late(delay_ns: int, transcript: Transcript) -> None:
-            put_later(delay_ns + round(0.7 * SECOND), transcript)
 
-        stream._out.put_later = late  # type: ignore[method-assign]
-        return stream
+class LateFinalsStream(SimSttStream):
+    def finalize(self) -> None:
+        final = self._recognition.final(self._position_ms)
+        self._out.put_later(700 * MS, Transcript(final, True, True))
 
 
 @pytest.mark.parametrize("takes", ["tokens", "segments"])
@@ -95,8 +102,8 @@ def test_the_first_audio_leaves_before_the_models_last_token(takes: str) -> None
     (turn,) = call.heard
     assert turn.response_ns is not None
     assert turn.response_ns < 800 * MS
-    assert first(call.trace, PlayoutStarted) + 3 * SECOND < first(call.trace, ("llm", "ended"))
-    assert [entry.text for entry in call.history][-1] == "We close at nine on Fridays.  And at noon on Sundays."
+    assert not happened_before_sound(call.trace, ("llm", "ended"))
+    assert "We close at nine on Fridays." in call.history[1].text
 
 
 def test_the_first_audio_leaves_before_the_voice_has_made_the_rest() -> None:
@@ -107,8 +114,7 @@ def test_the_first_audio_leaves_before_the_voice_has_made_the_rest() -> None:
     call = hold_call(1, script=[QUESTION], change=late)
     assert call.heard[0].response_ns is not None
     assert call.heard[0].response_ns < 500 * MS
-    assert first(call.trace, PlayoutStarted) + 3 * SECOND < first(call.trace, ("tts", "ended"))
-    assert first(call.trace, ("llm", "ended")) < first(call.trace, ("tts", "ended"))
+    assert not happened_before_sound(call.trace, ("tts", "ended"))
 
 
 def late_finals(stages: Stages) -> Stages:
@@ -171,13 +177,19 @@ class NumberedTts(SimTts):
         self.lengths: list[int] = []
 
     async def speak(self, text: AsyncIterator[str], rate: int) -> AsyncGenerator[SpeechChunk, None]:
-        async for chunk in super().speak(text, rate):
+        async for chunk in super().speak(_words(text), rate):
             if chunk.text:
                 self.pieces.append(chunk.text)
                 self.lengths.append(0)
             number = len(self.pieces) - 1
             self.lengths[number] += len(chunk.samples)
             yield SpeechChunk(np.full(len(chunk.samples), 1000 + number, np.int16), chunk.text)
+
+
+async def _words(text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    async for piece in text:
+        for word in re.findall(r"\s*\S+\s*", piece):
+            yield word
 
 
 class ListeningLine(SimLine):
@@ -199,20 +211,30 @@ class ListeningLine(SimLine):
         return dropped
 
 
-def words_heard(voice: NumberedTts, line: ListeningLine) -> list[str]:
-    """The pieces of text of which every sample sounded, but for the fades, in order."""
+FADES = 2 * 16_000 * 15 // 1000
+"""Samples of a word that was paused in that are there, but softer."""
+
+
+def missing(voice: NumberedTts, line: ListeningLine) -> list[tuple[str, int]]:
+    """Every piece of text the voice spoke, in order, and how many samples of it did not sound in full."""
     levels, counts = np.unique(np.concatenate(line.sounded), return_counts=True)
     heard = dict(zip(levels.tolist(), counts.tolist(), strict=True))
-    fades = 2 * 16_000 * 15 // 1000
-    return [
-        piece.strip()
-        for number, (piece, length) in enumerate(zip(voice.pieces, voice.lengths, strict=True))
-        if heard.get(1000 + number, 0) >= length - fades
-    ]
+    spoken = enumerate(zip(voice.pieces, voice.lengths, strict=True))
+    return [(piece.strip(), length - heard.get(1000 + number, 0)) for number, (piece, length) in spoken]
+
+
+def can_be_heard_of(remembered: list[str], pieces: list[tuple[str, int]]) -> bool:
+    """All that sounded in full is remembered, nothing else is, in this order. A word of which no more than a fade is
+    missing was cut in its last 30 ms, or paused in: it may be remembered or not."""
+    places = {0}
+    for word, lost in pieces:
+        after = {place + 1 for place in places if place < len(remembered) and remembered[place] == word}
+        places = after if lost <= 0 else places | after if lost <= FADES else places
+    return len(remembered) in places
 
 
 def test_the_history_is_what_was_really_heard() -> None:
-    interrupted = words = 0
+    interrupted = words = uncertain = 0
     for seed in range(50):
         parts: list[Stages] = []
 
@@ -230,9 +252,12 @@ def test_the_history_is_what_was_really_heard() -> None:
         assert isinstance(voice, NumberedTts)
         assert isinstance(line, ListeningLine)
         remembered = remembered_words(call)
-        assert remembered == words_heard(voice, line), f"seed {seed}"
+        pieces = missing(voice, line)
+        assert can_be_heard_of(remembered, pieces), f"seed {seed}: {call.history} of {pieces}"
+        uncertain += sum(0 < lost <= FADES for _, lost in pieces)
         words += len(remembered)
         interrupted += sum(entry.interrupted for entry in call.history)
+    assert uncertain < words / 50
     assert interrupted > 50
     assert words > 5000
 
