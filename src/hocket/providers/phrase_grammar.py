@@ -23,7 +23,7 @@ START, END = 0, 1
 MAX_STATES = 4_000
 """Later phrases are left out: the search takes time for every word that may come first."""
 
-_SENTENCE_END = re.compile(r"[.?!:;,()\"\n|#*]+(?=\s|$)|[\n|#*]|\s[-–—]\s")
+_SENTENCE_END = re.compile(r"[.?!:;,]+(?=\s|$)|[()\"\n|#*]+|\s[-–—]\s")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d+")
 _AMOUNT = re.compile(r"([$€£])\s?(\d+)")
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
@@ -73,7 +73,7 @@ def _spell(number: int) -> list[str]:
 def transitions(clauses: Sequence[Sequence[str]], known: Callable[[str], bool]) -> list[Transition]:
     """The grammar. An utterance may begin before any word of a clause, and end after any that does not dangle.
 
-    A clause is cut where a word is not `known` to the dictionary.
+    Nothing is likelier than anything else. A clause is cut where a word is not `known` to the dictionary.
     """
     found: list[Transition] = []
     runs: set[tuple[str, ...]] = set()
@@ -84,7 +84,11 @@ def transitions(clauses: Sequence[Sequence[str]], known: Callable[[str], bool]) 
                 continue
             runs.add(run)
             for state, word in enumerate(run, states):
-                found += [(START, state, 1.0), (state, state + 1, 1.0, word)]
+                # An arc of its own for the first word: pocketsphinx would otherwise take its sounds to follow those of
+                # the word before it in the clause.
+                found.append((START, state + 1, 1.0, word))
+                if state > states:
+                    found.append((state, state + 1, 1.0, word))
                 if word not in _DANGLING or len(run) == 1:
                     found.append((state + 1, END, 1.0))
             states += len(run) + 1

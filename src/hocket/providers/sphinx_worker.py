@@ -13,7 +13,6 @@ import msgspec
 
 from hocket.clock import cpu_time
 from hocket.providers.sphinx_decoding import Choice, Models, Recogniser
-from hocket.providers.stability import TimedWord
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -47,7 +46,7 @@ class Close(msgspec.Struct, frozen=True, tag=True):
 class Heard(msgspec.Struct, frozen=True, tag=True):
     """From the worker, to every request: the utterance so far, empty where there is none."""
 
-    words: tuple[TimedWord, ...]
+    words: tuple[str, ...]
     from_phrases: bool
     cpu_ns: int
     """Processor time that the request took."""

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-
-class TimedWord(NamedTuple):
-    """A word, and where in the utterance it ends."""
-
-    text: str
-    end_ms: int
 
 
 class StabilityFilter:
     """Turns partial hypotheses of one utterance into interims.
 
-    A word is shown when it has stood at its place, with all words before it, in `agreeing` consecutive partials and
-    has been over for `age_ms`: the search takes back the newest words far more often than older ones. What was shown
-    stays until a partial contradicts it `agreeing` times in a row.
+    A word is shown when it has stood at its place, after the same words, in `agreeing` partials in a row: the search
+    takes back its newest words far more often than older ones. What was shown is taken back when as many partials in
+    a row contradict it.
     """
 
-    def __init__(self, agreeing: int, age_ms: int) -> None:
+    def __init__(self, agreeing: int) -> None:
         self._agreeing = agreeing
-        self._age_ms = age_ms
         self._shown: tuple[str, ...] = ()
         self._recent: list[tuple[str, ...]] = []
 
@@ -32,27 +23,24 @@ class StabilityFilter:
         """The interim."""
         return " ".join(self._shown)
 
-    def push(self, words: Sequence[TimedWord], heard_ms: int) -> bool:
-        """Take the next partial, of an utterance of which `heard_ms` were heard. Returns whether `text` changed."""
-        partial = tuple(word.text for word in words)
-        self._recent = [*self._recent[1 - self._agreeing :], partial] if self._agreeing > 1 else [partial]
+    def push(self, words: Sequence[str]) -> bool:
+        """Take the next partial. Returns whether `text` changed."""
+        partial = tuple(words)
+        self._recent = [*self._recent, partial][-self._agreeing :]
         if len(self._recent) < self._agreeing:
             return False
-        agreed = min(_common(partial, other) for other in self._recent)
-        grown_up = sum(1 for word in words if word.end_ms <= heard_ms - self._age_ms)
-        stable = partial[: min(agreed, grown_up)]
-        if self._shown[: len(stable)] == stable and self._still_possible():
+        stable = partial[: min(_common(partial, other) for other in self._recent)]
+        if stable == self._shown[: len(stable)] and self._possible():
             return False
-        changed = stable != self._shown
         self._shown = stable
-        return changed
+        return True
 
     def clear(self) -> None:
         """A new utterance begins."""
         self._shown = ()
         self._recent = []
 
-    def _still_possible(self) -> bool:
+    def _possible(self) -> bool:
         """Whether one of the recent partials still begins with what is shown."""
         return any(partial[: len(self._shown)] == self._shown for partial in self._recent)
 

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+
+from hocket.audio.frame import Samples, silence
+from hocket.providers.sphinx_audio import BACKLOG_S, LEAD_IN_MS, QUIET_MS, UTTERANCE_S, PendingAudio
+from tests.speech import RATE, clip
+from tests.stages.contract import frames_of
+
+YES = "short_reply/speechcommands_yes.wav"
+
+
+def push(pending: PendingAudio, samples: Samples) -> None:
+    for frame in frames_of(samples, RATE):
+        pending.push(frame.samples)
+
+
+def noise(seconds: float) -> Samples:
+    return np.random.default_rng(1).integers(-9_000, 9_000, int(RATE * seconds), np.int16)
+
+
+def taken(pending: PendingAudio, has_words: bool = False) -> tuple[Samples, list[bool]]:
+    """All that is ready, and for every end whether it was asked for."""
+    parts, ends = [silence(0)], []
+    while batch := pending.next(has_words):
+        parts.append(batch.samples)
+        if batch.finish:
+            ends.append(batch.finalized)
+    return np.concatenate(parts), ends
+
+
+def test_nothing_comes_out_before_somebody_speaks() -> None:
+    pending = PendingAudio(RATE)
+    push(pending, silence(5 * RATE))
+    assert pending.next(False) is None
+    push(pending, clip(YES))
+    samples, ends = taken(pending)
+    assert ends == []
+    lead_in = len(samples) - len(clip(YES))
+    assert -RATE * 0.3 < lead_in <= RATE * LEAD_IN_MS / 1000
+    assert samples[-RATE // 2 :].tolist() == clip(YES)[-RATE // 2 :].tolist()
+
+
+def test_a_noise_is_over_soon_and_the_next_voice_is_heard() -> None:
+    pending = PendingAudio(RATE)
+    for _ in range(2):
+        push(pending, noise(0.1))
+        samples, _ = taken(pending)
+        assert len(samples) >= RATE // 10
+        push(pending, silence((QUIET_MS + 500) * RATE // 1000))
+        assert taken(pending)[1] == [False]
+
+
+def test_words_keep_an_utterance_open_in_silence() -> None:
+    pending = PendingAudio(RATE)
+    push(pending, noise(0.1))
+    push(pending, silence((QUIET_MS + 500) * RATE // 1000))
+    assert taken(pending, has_words=True)[1] == []
+    pending.finish()
+    assert taken(pending, has_words=True)[1] == [True]
+
+
+def test_an_end_comes_after_what_was_pushed_before_it() -> None:
+    pending = PendingAudio(RATE)
+    pending.finish()
+    assert taken(pending)[1] == [True]
+    for _ in range(2):
+        push(pending, noise(1))
+        pending.finish()
+    first = pending.next(False)
+    assert first
+    samples, ends = taken(pending)
+    assert ends == [True, True]
+    assert len(first.samples) + len(samples) == 2 * RATE
+
+
+def test_a_backlog_drops_the_oldest_and_keeps_the_ends() -> None:
+    pending = PendingAudio(RATE)
+    push(pending, noise(1))
+    pending.finish()
+    push(pending, noise(BACKLOG_S + 2))
+    assert pending.dropped == 3 * RATE
+    end = pending.next(False)
+    assert end
+    assert (len(end.samples), end.finalized) == (0, True)
+    assert len(taken(pending, has_words=True)[0]) == BACKLOG_S * RATE
+
+
+def test_a_long_utterance_is_cut() -> None:
+    pending = PendingAudio(RATE)
+    ends = []
+    for _ in range(UTTERANCE_S + 5):
+        push(pending, noise(1))
+        ends += taken(pending, has_words=True)[1]
+    assert ends == [False]
+
+
+def test_other_rates_come_out_at_16_khz() -> None:
+    pending = PendingAudio(8_000)
+    pending.push(noise(1)[::2])
+    pending.finish()
+    assert abs(len(taken(pending)[0]) - RATE) < RATE // 100
