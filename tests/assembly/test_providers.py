@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from hocket.assembly import providers
+from hocket.errors import ConfigError
+from hocket.providers.responder import Responder
+from hocket.sim.delays import Delays
+from hocket.sim.speaking import SimLlm
+
+
+def test_a_name_or_nothing_gives_the_embedded_stage() -> None:
+    assert isinstance(providers.llm(None), Responder)
+    assert isinstance(providers.llm("responder"), Responder)
+
+
+def test_a_stage_of_ones_own_is_used_as_it_is() -> None:
+    from random import Random
+
+    own = SimLlm(Delays.reference(Random(0)))
+    assert providers.llm(own) is own
+
+
+@pytest.mark.parametrize(
+    ("stage", "make"),
+    [
+        ("vad", providers.vad),
+        ("stt", lambda name: providers.stt(name, ())),
+        ("llm", providers.llm),
+        ("tts", providers.tts),
+    ],
+)
+def test_an_unknown_provider_is_said_with_those_there_are(stage: str, make: object) -> None:
+    with pytest.raises(ConfigError, match=f'There is no {stage} provider "nobody": use one of '):
+        make("nobody/model-1")  # type: ignore[operator]
+
+
+def test_a_provider_is_imported_when_it_is_named_and_not_before() -> None:
+    program = (
+        "import sys, hocket.assembly; "
+        "heavy = [m for m in sys.modules if m.startswith(('hocket.providers.', 'pocketsphinx', 'onnxruntime'))]; "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
