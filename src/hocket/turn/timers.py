@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 
-class Reason(Enum):
+class Reason(IntEnum):
     """Why a deadline is set. Ties fire in this order."""
 
-    CANDIDATE = auto()
+    CANDIDATE = 0
     """Silence has lasted long enough to ask whether the turn is over."""
     SPECULATE = auto()
     """The last word has had its time to be recognised: start a reply to what is there."""
@@ -37,46 +37,50 @@ NEVER: Final = 1 << 62
 
 
 class Timers:
-    """Deadlines of one engine: at most one a reason and key."""
+    """Deadlines of one engine: one a reason, and for tools one a call."""
 
-    __slots__ = ("_due", "_next")
+    __slots__ = ("_due", "_tools")
 
     def __init__(self) -> None:
-        self._due: dict[tuple[Reason, str], int] = {}
-        self._next: tuple[int, Reason] | None = None
+        self._due = [NEVER] * len(_REASONS)  # by reason; a list, because the earliest is asked for after every event
+        self._tools: dict[str, int] = {}
 
     @property
     def next(self) -> tuple[int, Reason] | None:
         """The earliest deadline and what it is for."""
-        if self._next is None and self._due:
-            at, reason = min(((at, reason) for (reason, _), at in self._due.items()), key=_order)
-            self._next = (at, reason)
-        return self._next
+        at = min(self._due)
+        return None if at == NEVER else (at, _REASONS[self._due.index(at)])
 
     def set(self, reason: Reason, at: int, key: str = "") -> None:
-        self._due[reason, key] = at
-        self._next = None
+        """A deadline in place of the one that this reason, or this call of a tool, had."""
+        assert (reason is _TOOL) is bool(key), "tools have keys and nothing else has"
+        if key:
+            self._tools[key] = at
+            at = min(self._tools.values())
+        self._due[reason] = at
 
     def stop(self, *reasons: Reason) -> None:
         """Drop the deadlines of reasons that take no key."""
         for reason in reasons:
-            if self._due.pop((reason, ""), None) is not None:
-                self._next = None
+            assert reason is not _TOOL
+            self._due[reason] = NEVER
 
     def stop_one(self, reason: Reason, key: str) -> None:
-        if self._due.pop((reason, key), None) is not None:
-            self._next = None
+        """Drop the deadline of one call of a tool."""
+        assert reason is _TOOL
+        self._tools.pop(key, None)
+        self._due[_TOOL] = min(self._tools.values(), default=NEVER)
 
     def clear(self) -> None:
-        self._due.clear()
-        self._next = None
+        self._due = [NEVER] * len(_REASONS)
+        self._tools.clear()
 
     def has(self, reason: Reason) -> bool:
-        return (reason, "") in self._due
+        return self._due[reason] != NEVER
 
     def due(self, reason: Reason) -> int:
-        """When a reason without key is due; far in the future if it is not set."""
-        return self._due.get((reason, ""), NEVER)
+        """When a reason is due; far in the future if it is not set."""
+        return self._due[reason]
 
     def pop_first(self, now: int) -> tuple[Reason, str] | None:
         """Take out the earliest deadline that has come."""
@@ -84,11 +88,13 @@ class Timers:
         if due is None or due[0] > now:
             return None
         at, reason = due
-        key = next(key for (other, key), when in self._due.items() if other is reason and when == at)
-        del self._due[reason, key]
-        self._next = None
+        if reason is not _TOOL:
+            self._due[reason] = NEVER
+            return reason, ""
+        key = next(key for key, when in self._tools.items() if when == at)
+        self.stop_one(reason, key)
         return reason, key
 
 
-def _order(due: tuple[int, Reason]) -> tuple[int, int]:
-    return due[0], due[1].value
+_REASONS: Final = tuple(Reason)
+_TOOL: Final = Reason.TOOL
