@@ -56,6 +56,19 @@ def refused(
     )
 
 
+def malformed(vendor: str) -> LlmError:
+    """The error for an answer that nobody can read."""
+    return LlmError(
+        f"{vendor} sent something that is no answer of this API: check that base_url is the address of one, without a "
+        "proxy in between that changes it."
+    )
+
+
+def broken_off(vendor: str) -> LlmError:
+    """The error for a reply that ends before its end."""
+    return LlmError(f"{vendor} broke off in the middle of a reply.")
+
+
 def vendor_says(body: bytes) -> tuple[str, str]:
     """(what kind of error, its words) of an error in any of the shapes that are in use; empty where there is none.
 

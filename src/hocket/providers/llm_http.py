@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from hocket.errors import LlmError, MissingError
 from hocket.providers.cloud import Account
-from hocket.providers.llm_errors import refused
+from hocket.providers.llm_errors import malformed, refused
 from hocket.providers.server_events import EventReader, EventTooLong, ServerEvent
+from hocket.stages.llm import LlmDelta
 
 if TYPE_CHECKING:
     import aiohttp
@@ -34,6 +35,28 @@ HEADERS: Final = {
 }
 
 ERROR_BYTES: Final = 64 << 10
+
+
+class Reader(Protocol):
+    """Makes one response's events into deltas."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model has said that its reply ends here; only the usage may still come."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further event comes."""
+        ...
+
+    def feed(self, event: ServerEvent) -> Iterator[LlmDelta]:
+        """What this event says. Raises `LlmError` where it is an error, or nothing that can be read."""
+        ...
+
+    def finish(self) -> Iterator[LlmDelta]:
+        """What comes last; nothing the second time. Raises `LlmError` for a reply that was broken off."""
+        ...
 
 
 class _ModelList(msgspec.Struct):
@@ -57,20 +80,27 @@ class LlmHttp:
         self._aiohttp = aiohttp
         self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
 
-    async def events(
-        self, path: str, body: dict[str, Any], is_last: Callable[[ServerEvent], bool]
-    ) -> AsyncGenerator[ServerEvent, None]:
-        """POST the body and yield the events that come back, up to the last. Closing it earlier closes the connection.
+    async def reply(self, path: str, body: dict[str, Any], reader: Reader) -> AsyncGenerator[LlmDelta, None]:
+        """POST the body and yield what the reader makes of the events that come back.
 
-        A stream that ends without its last event ends here too: who reads it knows whether that was enough.
+        Closing it closes the connection, unless the response had ended. Raises `LlmError`.
         """
-        async with self._request("POST", path, msgspec.json.encode(body)) as response:
-            reader = EventReader()
-            async for piece in response.content.iter_any():
-                for event in reader.feed(piece):
-                    yield event
-                    if is_last(event):
-                        return
+        try:
+            async with (
+                self._request("POST", path, msgspec.json.encode(body)) as response,
+                aclosing(_events(response)) as events,
+            ):
+                async for event in events:
+                    for delta in reader.feed(event):
+                        yield delta
+                    if reader.ended:
+                        break
+        except LlmError:
+            # Everything was said: a connection that is lost before the usage costs the caller nothing.
+            if not reader.complete:
+                raise
+        for delta in reader.finish():
+            yield delta
 
     async def get(self, path: str) -> bytes:
         """The body of what is at `path`."""
@@ -82,15 +112,9 @@ class LlmHttp:
         try:
             listed = msgspec.json.decode(await self.get(path), type=_ModelList)
         except msgspec.DecodeError:
-            raise self.malformed() from None
+            raise malformed(self.account.vendor) from None
         # Google writes "models/" before each.
         return tuple(str(entry.get("id", "")).removeprefix("models/") for entry in listed.data)
-
-    def malformed(self) -> LlmError:
-        return LlmError(
-            f"{self.account.vendor} sent something that is no answer of this API: check that base_url is the address "
-            "of one, without a proxy in between that changes it."
-        )
 
     def require_key(self) -> None:
         """Raises `MissingError` when there can be no key: better said when an agent starts than to its first caller."""
@@ -120,7 +144,7 @@ class LlmHttp:
             finally:
                 response.close()
         except EventTooLong:
-            raise self.malformed() from None
+            raise malformed(self.account.vendor) from None
         except aiohttp.ConnectionTimeoutError:
             raise LlmError(f"{vendor} could not be reached within {CONNECT_S:g} s: check the network.") from None
         except TimeoutError:
@@ -182,3 +206,10 @@ class LlmHttp:
                     pass
         except (TimeoutError, self._aiohttp.ClientError):
             return  # the reply is complete: that its connection cannot be used again harms nobody
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncGenerator[ServerEvent, None]:
+    reader = EventReader()
+    async for piece in response.content.iter_any():
+        for event in reader.feed(piece):
+            yield event

@@ -7,7 +7,6 @@ their differences, which are data in `hocket.providers.openai_presets`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from hocket.errors import LlmError
 from hocket.providers.cloud import Account, Setting
 from hocket.providers.llm_http import LlmHttp
 from hocket.providers.llm_messages import told
-from hocket.providers.openai_chunks import ChunkReader, is_done
+from hocket.providers.openai_chunks import ChunkReader
 from hocket.stages.llm import LlmDelta, LlmRequest, Message, ToolCall, ToolSpec
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -85,20 +84,9 @@ class OpenAiChat:
         self._http = LlmHttp(account, model, silence_s)
         self._http.require_key()
 
-    async def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+    def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         """Stream the reply. Closing the generator closes the response. Raises `LlmError`."""
-        reader = ChunkReader(self._vendor.title, self._http.malformed)
-        try:
-            async with aclosing(self._http.events("/chat/completions", self._body(request), is_done)) as events:
-                async for event in events:
-                    for delta in reader.feed(event):
-                        yield delta
-        except LlmError:
-            # Everything was said: a connection that is lost before the usage costs the caller nothing.
-            if not reader.complete:
-                raise
-        for delta in reader.finish():
-            yield delta
+        return self._http.reply("/chat/completions", self._body(request), ChunkReader(self._vendor.title))
 
     async def models(self) -> tuple[str, ...]:
         """The models this account may use. It also opens and warms the connection that the next request takes."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from hocket.errors import LlmError
-from hocket.providers.llm_errors import NO_CREDIT, vendor_says
+from hocket.providers.llm_errors import NO_CREDIT, broken_off, malformed, vendor_says
 from hocket.providers.llm_messages import tool_call
 from hocket.providers.server_events import ServerEvent
 from hocket.stages.llm import LlmDelta, TextDelta, ToolCall, Usage
@@ -70,17 +70,13 @@ DONE: Final = b"[DONE]"
 _chunk: Final = msgspec.json.Decoder(_Chunk)
 
 
-def is_done(event: ServerEvent) -> bool:
-    """Whether it is the mark that every stream of this API ends with."""
-    return event.data == DONE
-
-
 class ChunkReader:
     """Feed it one response's events, take deltas; `finish` gives what comes last. `vendor` is for errors."""
 
-    def __init__(self, vendor: str, malformed: Callable[[], LlmError]) -> None:
+    def __init__(self, vendor: str) -> None:
+        self.ended = False
+        """Whether the mark that every stream of this API ends with has come."""
         self._vendor = vendor
-        self._malformed = malformed
         self._call: _Call | None = None
         self._index: int | None = None
         self._made = 0
@@ -96,14 +92,15 @@ class ChunkReader:
 
     def feed(self, event: ServerEvent) -> Iterator[LlmDelta]:
         """What this event says. Raises `LlmError` where it is an error, or nothing that can be read."""
-        if is_done(event):
+        if event.data == DONE:
+            self.ended = True
             self._reason = self._reason or "stop"
             yield from self.finish()
             return
         try:
             chunk = _chunk.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise self._malformed() from None
+            raise malformed(self._vendor) from None
         if chunk.error is not None or chunk.object == "error" or event.kind == "error":
             raise self._failed(event.data)
         if chunk.usage is not None:
@@ -121,7 +118,7 @@ class ChunkReader:
             return
         self._finished = True
         if not self.complete:
-            raise LlmError(f"{self._vendor} broke off in the middle of a reply.")
+            raise broken_off(self._vendor)
         yield from self._end_call()
         if self._reason == "content_filter" and not self._wrote:
             raise LlmError(f"{self._vendor} refused to answer: its content filter was triggered.", retryable=False)

@@ -33,6 +33,7 @@ class Exchange:
         "connection",
         "failure",
         "fault",
+        "garbage",
         "request",
         "sent",
         "state",
@@ -44,6 +45,8 @@ class Exchange:
         self.fault = fault
         self.failure: str | bytes = ""
         """The message in which this vendor says that an answer failed half-way; set by the dialect."""
+        self.garbage: str | bytes = ""
+        """A message that nobody can read, where this vendor frames its messages in a way of its own."""
         address = request.get_extra_info("peername")
         self.connection = int(address[1]) if address else 0
         """The client's port: requests over one kept-alive connection have the same one."""
@@ -123,6 +126,8 @@ class Exchange:
             return message
         elif fault.kind == "garbage":
             streamed = not isinstance(self._response, web.WebSocketResponse)
+            if self.garbage:
+                return self.garbage
             return f"data: {GARBAGE}\n\n".encode() if streamed else GARBAGE
         elif fault.kind == "error":
             if self.failure:
