@@ -30,7 +30,7 @@ Edge: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
 class Activity:
     """The caller's voice on one line."""
 
-    __slots__ = ("_last_voice", "_onset", "_paused", "_voice_began", "speaking")
+    __slots__ = ("_known", "_last_voice", "_onset", "_paused", "_stopped", "_voice_began", "speaking")
 
     def __init__(self) -> None:
         self.speaking = False
@@ -38,12 +38,15 @@ class Activity:
         self._onset = 0
         self._voice_began = 0
         self._last_voice = 0
+        self._known = 0  # the level is known up to here
+        self._stopped = 0  # the last speech before this
 
     def level(self, end: int, last_voice: int) -> Edge | None:
         """The level up to `end` is known; voice was last heard at `last_voice` (its end)."""
         if last_voice - self._last_voice > QUIET:
             self._voice_began = max(last_voice - 20 * _MS, self._last_voice)
         self._last_voice = last_voice
+        self._known = end
         if not self.speaking:
             return None
         if not self._paused and end - last_voice >= QUIET and last_voice > self._onset:
@@ -62,15 +65,16 @@ class Activity:
             self.speaking = True
             self._paused = False
             began = self._voice_began if start - BACK <= self._voice_began < end else start
-            self._onset = max(began, 0)
+            self._onset = max(began, self._stopped)  # a detector that flutters hears nothing twice
             return SpeechStarted(self._onset)
         if not self.speaking:
             return None
         self.speaking = self._paused = False
-        return SpeechStopped(self._last_speech(end))
+        self._stopped = self._last_speech(end)
+        return SpeechStopped(self._stopped)
 
     def _last_speech(self, flip: int) -> int:
         heard = self._last_voice
-        if flip - heard < 10 * _MS:  # loud to the end: the level cannot tell
+        if min(flip, self._known) - heard < 10 * _MS:  # loud to the end: the level cannot tell
             heard = flip - LATENESS
         return max(self._onset, min(heard, flip))
