@@ -96,6 +96,6 @@ def test_unknown_words_are_guessed_by_their_letters(word: str, sounds: str) -> N
     assert pronounce(word) == sounds
 
 
-@given(st.from_regex(r"[a-z]+('[a-z]+)*", fullmatch=True))
+@given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=12))
 def test_every_word_has_sounds(word: str) -> None:
     assert pronounce(word)

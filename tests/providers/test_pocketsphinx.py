@@ -168,6 +168,22 @@ def test_a_call_survives_the_death_of_its_worker() -> None:
     run(scenario())
 
 
+def test_calls_are_spread_over_the_workers() -> None:
+    async def scenario() -> None:
+        stt = Pocketsphinx(workers=2)
+        first, second = [await stt.open(RATE) for _ in range(2)]
+        assert [slot.calls for slot in stt._slots] == [1, 1]
+        await second.close()
+        third = await stt.open(RATE)
+        assert [slot.calls for slot in stt._slots] == [1, 1]
+        await third.close()
+        await first.close()
+        assert [slot.calls for slot in stt._slots] == [0, 0]
+        await stt.close()
+
+    run(scenario())
+
+
 def test_a_worker_that_cannot_live_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sphinx_processes, "WORKER", "hocket.no_such_module")
 

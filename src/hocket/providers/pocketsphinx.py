@@ -1,7 +1,10 @@
 """Speech-to-text without a key or a network: pocketsphinx, in worker processes, beside a grammar of the agent's words.
 
-English only. Open speech from one clear reader comes with a third of its words wrong; what is made of words that the
-agent itself uses is recognised far better. Use a hosted recogniser for callers who may say anything.
+English only, and only good at what is made of words that the agent itself uses: of open speech, read clearly, nearly
+half the words come out wrong (`benchmarks/recognition.py`). Use a hosted recogniser for callers who may say anything.
+
+A call takes 0.4 of a core while somebody speaks and 80 MB beside the models. Each call beyond the most there ever were
+at once makes its worker load a dictionary first, which holds up the other calls of that worker for about 0.4 s.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ from hocket.providers.stability import StabilityFilter
 from hocket.stages.stt import SttStream, Transcript
 
 AGREEING = 3
-"""Partials, one every 40 ms of audio, that must agree on a word before it is shown: words come out about 150 ms after
-they end, and of 3.5 words that the search takes back for every final one 0.7 are seen. With 2 it is 110 ms and 1.5
-words, with 4 190 ms and 0.4 (`benchmarks/recognition.py`)."""
+"""Partials, one every 40 ms of audio, that must agree on a word before it is shown: words come out 140 ms after they
+end, and of 3.4 words that the search takes back for every final one 0.8 are seen. With 2 it is 100 ms and 1.6 words,
+with 4 190 ms and 0.4 (medians of `benchmarks/recognition.py`)."""
 
 _PACKAGE = "pocketsphinx"
 

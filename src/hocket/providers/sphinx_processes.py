@@ -99,7 +99,7 @@ class Slot:
             if finish:
                 call.forget()
             return msgspec.structs.replace(heard, cpu_ns=heard.cpu_ns + cpu_ns)
-        raise SttError(f"The process of pocketsphinx {lost}, twice. The next utterance gets a new one.")
+        raise SttError(f"The process of pocketsphinx {lost}, twice. Open a new stream.")
 
     def end(self, call: Call) -> None:
         """Forget a call."""
