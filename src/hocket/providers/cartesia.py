@@ -123,7 +123,7 @@ class Cartesia:
             line = self._line
             if line is None or not line.alive:
                 self._line = None
-                if line is not None:
+                if line is not None and not line.busy:
                     await line.close()
                 self._line = _Line(await self._dialer.open("/tts/websocket", [], self._about))
             assert self._line is not None
@@ -161,6 +161,7 @@ class Cartesia:
                     message = await context.inbox.take()
             except TimeoutError:
                 if feeder.done():
+                    line.give_up()
                     raise TtsError(f"Cartesia sent no sound for {SILENT_S:g} s.") from None
                 continue
             except _Silent:
@@ -216,11 +217,21 @@ class _Line:
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._contexts: dict[str, _Context] = {}
+        self._given_up = False
         self._reader = asyncio.create_task(self._read(), name="Cartesia: hand out")
 
     @property
     def alive(self) -> bool:
-        return self._socket.alive and not self._reader.done()
+        """New replies may begin on it."""
+        return not self._given_up and self._sends
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._contexts)
+
+    def give_up(self) -> None:
+        """Begin nothing more on it; close it after its last reply."""
+        self._given_up = True
 
     def begin(self) -> _Context:
         context = _Context()
@@ -237,9 +248,11 @@ class _Line:
     async def end(self, context: _Context) -> None:
         """Forget a context; if it is not done, cancel it. What still comes of it is dropped."""
         del self._contexts[context.id]
-        if context.began and self.alive:
+        if context.began and self._sends:
             with suppress(StageError):
                 await self.send({"context_id": context.id, "cancel": True})
+        if self._given_up and not self._contexts:
+            await self.close()
 
     async def send(self, message: Mapping[str, object]) -> None:
         await self._socket.send(msgspec.json.encode(message).decode())
@@ -251,6 +264,10 @@ class _Line:
         finally:
             await self._socket.close()
             self._lose(TtsError("The connection to Cartesia has been closed."))
+
+    @property
+    def _sends(self) -> bool:
+        return self._socket.alive and not self._reader.done()
 
     async def _read(self) -> None:
         decoder = msgspec.json.Decoder(_Message)
