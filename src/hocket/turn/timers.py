@@ -53,8 +53,8 @@ class Timers:
 
     def set(self, reason: Reason, at: int, key: str = "") -> None:
         """A deadline in place of the one that this reason, or this call of a tool, had."""
-        assert not key or reason is _TOOL, "tools have keys and nothing else has"
-        if reason is _TOOL:
+        assert (reason is _TOOL) is bool(key), "tools have keys and nothing else has"
+        if key:
             self._tools[key] = at
             at = min(self._tools.values())
         self._due[reason] = at
@@ -62,10 +62,8 @@ class Timers:
     def stop(self, *reasons: Reason) -> None:
         """Drop the deadlines of reasons that take no key."""
         for reason in reasons:
-            if reason is _TOOL:
-                self.stop_one(reason, "")
-            else:
-                self._due[reason] = NEVER
+            assert reason is not _TOOL
+            self._due[reason] = NEVER
 
     def stop_one(self, reason: Reason, key: str) -> None:
         """Drop the deadline of one call of a tool."""

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket.turn.activity import LATENESS, THRESHOLD, Activity, Edge
+from hocket.turn.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+
+MS = 1_000_000
+LEVEL = 20  # ms between levels
+WINDOW = 32  # ms a window
+
+Spans = list[tuple[int, int]]
+
+
+def heard(voice: Spans, detected: Spans, until: int = 3000) -> list[tuple[int, Edge]]:
+    """Millisecond -> edge, for a level above the noise in `voice` and a detector high in windows that end in
+    `detected`."""
+    activity = Activity()
+    edges: list[tuple[int, Edge]] = []
+    for now in sorted({*range(LEVEL, until + 1, LEVEL), *range(WINDOW, until + 1, WINDOW)}):
+        told: list[Edge | None] = []
+        if now % LEVEL == 0:
+            last_voice = max((min(now, end) // 10 * 10 for start, end in voice if start < now), default=0)
+            told.append(activity.level(now * MS, last_voice * MS))
+        if now % WINDOW == 0:
+            high = any(start < now <= end for start, end in detected)
+            told.append(activity.window((now - WINDOW) * MS, now * MS, 0.9 if high else 0.1))
+        edges += [(now, edge) for edge in told if edge is not None]
+    return edges
+
+
+def kinds(edges: list[tuple[int, Edge]]) -> list[type[Edge]]:
+    return [type(edge) for _, edge in edges]
+
+
+def test_speech_is_told_from_its_first_voice_to_its_last_however_late_the_detector_is() -> None:
+    assert heard(voice=[(1000, 2000)], detected=[(1100, 2100)]) == [
+        (1120, SpeechStarted(1000 * MS)),
+        (2080, SpeechPaused(2000 * MS)),
+        (2112, SpeechStopped(2000 * MS)),
+    ]
+
+
+@pytest.mark.parametrize(("probability", "speech"), [(THRESHOLD, True), (THRESHOLD - 0.01, False)])
+def test_a_window_is_speech_from_the_threshold(probability: float, speech: bool) -> None:
+    assert (Activity().window(1000 * MS, 1032 * MS, probability) is not None) is speech
+
+
+def test_without_a_voice_in_the_level_speech_starts_with_its_first_window() -> None:
+    assert heard(voice=[], detected=[(1000, 1500)], until=1400) == [(1024, SpeechStarted(992 * MS))]
+
+
+def test_a_voice_that_began_long_before_is_not_the_onset() -> None:
+    assert heard(voice=[(500, 1500)], detected=[(1000, 1500)], until=1400) == [(1024, SpeechStarted(992 * MS))]
+
+
+def test_a_pause_is_told_once_and_armed_again_by_voice() -> None:
+    edges = heard(voice=[(1000, 1400), (1600, 2000)], detected=[(1000, 2400)])
+    assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechResumed, SpeechPaused, SpeechStopped]
+    assert [now for now, edge in edges if isinstance(edge, SpeechPaused)] == [1480, 2080]
+
+
+def test_the_closure_of_a_consonant_is_no_pause() -> None:
+    edges = heard(voice=[(1000, 1400), (1460, 2000)], detected=[(1000, 2040)])
+    assert kinds(edges) == [SpeechStarted, SpeechStopped]
+
+
+@pytest.mark.parametrize("end", range(2000, 2160, 32))
+def test_on_a_loud_line_the_last_speech_is_a_typical_lateness_before_the_flip(end: int) -> None:
+    edges = heard(voice=[(0, 3000)], detected=[(1000, end)])
+    assert kinds(edges) == [SpeechStarted, SpeechStopped]
+    flip, stopped = edges[-1]
+    assert stopped == SpeechStopped(flip * MS - LATENESS)
+
+
+def test_a_blip_on_a_loud_line_is_not_shorter_than_nothing() -> None:
+    edges = heard(voice=[(0, 3000)], detected=[(1000, 1024)])
+    assert edges == [(1024, SpeechStarted(992 * MS)), (1056, SpeechStopped(992 * MS))]
+
+
+def test_a_detector_that_flutters_within_one_sound_hears_no_part_of_it_twice() -> None:
+    edges = heard(voice=[(1000, 1300)], detected=[(1000, 1090), (1130, 1300)])
+    assert kinds(edges)[:3] == [SpeechStarted, SpeechStopped, SpeechStarted]
+    first, second = edges[1][1], edges[2][1]
+    assert isinstance(first, SpeechStopped)
+    assert isinstance(second, SpeechStarted)
+    assert first.last_speech <= second.onset
+
+
+def spans(lengths: list[int]) -> Spans:
+    """Every second of these lengths, laid end to end."""
+    return [(sum(lengths[:index]), sum(lengths[: index + 1])) for index in range(1, len(lengths), 2)]
+
+
+SPANS = st.lists(st.integers(1, 400), max_size=14).map(spans)
+
+
+@given(SPANS, SPANS)
+def test_whatever_is_heard_edges_alternate_and_times_go_on(voice: Spans, detected: Spans) -> None:
+    speaking = paused = False
+    at = 0
+    for now, edge in heard(voice, detected):
+        match edge:
+            case SpeechStarted(onset):
+                assert not speaking
+                assert at <= onset <= now * MS
+                speaking, at = True, onset
+            case SpeechPaused(last_speech):
+                assert speaking
+                assert not paused
+                assert at <= last_speech <= (now - 80) * MS
+                paused = True
+            case SpeechResumed():
+                assert speaking
+                assert paused
+                paused = False
+            case SpeechStopped(last_speech):
+                assert speaking
+                assert at <= last_speech <= now * MS
+                speaking = paused = False
+                at = last_speech
