@@ -37,7 +37,8 @@ class AnthropicServer(ModelServer):
         return {("POST", "/v1/messages"): self._answer, ("GET", "/v1/models"): self._list}
 
     def presented_key(self, request: web.Request) -> str:
-        return request.headers.get("x-api-key", "")
+        # Both are in use: the SDK before 2.0 sent the one, since then it sends the other.
+        return request.headers.get("x-api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def error_body(self, status: int, message: str) -> bytes:
         error = {"type": _KINDS.get(status, "api_error"), "message": message}
