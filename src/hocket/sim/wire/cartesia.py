@@ -63,7 +63,7 @@ class CartesiaServer(WireServer):
 
     async def _websocket(self, exchange: Exchange) -> web.StreamResponse:
         await exchange.begin_websocket()
-        conversation = Conversation(exchange)
+        conversation = Conversation()
         await conversation.run(self._listen(exchange, conversation))
         return await exchange.finish()
 

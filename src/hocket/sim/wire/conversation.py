@@ -14,8 +14,7 @@ from hocket.sim.wire.exchange import Exchange
 class Conversation:
     """The tasks that answer one connection. What one of them raises ends all."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -30,7 +29,12 @@ class Conversation:
         """Until the listening is over. Raises what any of the tasks raises."""
         listener = self.start(listening)
         try:
-            await asyncio.wait({listener, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await asyncio.wait({listener, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                # A fault that cuts the connection makes the HTTP server cancel us for it: the fault is the reason.
+                if not self._over.done():
+                    raise
             if self._over.done():
                 self._over.result()
             listener.result()

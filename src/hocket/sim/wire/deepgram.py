@@ -94,7 +94,7 @@ class DeepgramServer(WireServer):
                         return
                     dialect.obey(kind, message)
 
-        conversation = Conversation(exchange)
+        conversation = Conversation()
         conversation.start(outbox.run())
         await conversation.run(listen())
         return await exchange.finish()

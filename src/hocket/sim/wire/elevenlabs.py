@@ -67,7 +67,7 @@ class ElevenLabsServer(WireServer):
 
     async def _stream_input(self, exchange: Exchange) -> web.StreamResponse:
         await exchange.begin_websocket()
-        conversation = Conversation(exchange)
+        conversation = Conversation()
         await conversation.run(self._listen(exchange, conversation))
         return await exchange.finish()
 

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from hocket.errors import MissingError, StageError, SttError, TtsError
+from hocket.providers import cloud
+from hocket.providers.cartesia import Cartesia
+from hocket.providers.cloud import Account, Dialer, Inbox, Setting
+from hocket.providers.deepgram import Deepgram, DeepgramFlux
+from hocket.providers.elevenlabs import ElevenLabs
+from hocket.sim.loop import run
+from hocket.sim.wire.faults import Fault
+from tests.sim.wire.echo import Echo
+from tests.sim.wire.waiting import until
+from tests.stages.leftovers import cancelled_anywhere, leaves_nothing
+
+
+def account(base_url: Setting[str] = "http://127.0.0.1:1", key: Setting[str] | None = "secret") -> Account:
+    return Account(
+        vendor="Echo",
+        variable="ECHO_API_KEY",
+        error=TtsError,
+        base_url=base_url,
+        key=key,
+        headers={},
+        auth=lambda key: {"X-Key": key},
+    )
+
+
+def test_values_and_functions_are_asked_at_every_connection() -> None:
+    async def scenario() -> None:
+        keys = iter(["first", "second"])
+        async with Echo() as server:
+            dialer = Dialer(account(lambda: server.url + "/", lambda: next(keys)))
+            for _ in range(2):
+                await (await dialer.open("/socket", [("a", "b c")], "")).close()
+            assert [exchange.request.headers["X-Key"] for exchange in server.exchanges] == ["first", "second"]
+            assert server.exchanges[0].request.query["a"] == "b c"
+            await dialer.close()
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("make", [Deepgram, DeepgramFlux, lambda: ElevenLabs("v"), lambda: Cartesia("v")])
+def test_without_aiohttp_it_says_what_to_install(make: type[Deepgram], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(MissingError, match=r"pip install hocket\[cloud\]"):
+        make()
+
+
+def test_messages_go_both_ways() -> None:
+    async def scenario() -> None:
+        async with Echo() as server:
+            dialer = Dialer(account(server.url))
+            socket = await dialer.open("/socket", [], "")
+            await socket.send("text")
+            await socket.send(b"binary")
+            assert [await socket.receive(), await socket.receive()] == ["text", "binary"]
+            await socket.close()
+            await socket.close()
+            assert not socket.alive
+            with pytest.raises(TtsError, match="has been closed"):
+                await socket.receive()
+            with pytest.raises(TtsError, match="has been closed"):
+                await socket.send("more")
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_came_before_a_loss_can_still_be_read() -> None:
+    async def scenario() -> None:
+        async with Echo() as server:
+            server.faults.plan(Fault("close", after_messages=1))
+            dialer = Dialer(account(server.url))
+            socket = await dialer.open("/socket", [], "")
+            await socket.send("one")
+            await socket.send("two")
+            await until(lambda: not socket.alive)
+            assert await socket.receive() == "one"
+            with pytest.raises(TtsError, match=r"closed the connection \(code 1011\)"):
+                await socket.receive()
+            assert socket.close_code == 1011
+            await socket.close()
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_handshake_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "CONNECT_S", 0.1)
+
+    async def scenario() -> None:
+        async with Echo() as server:
+            server.faults.plan(Fault("late", seconds=60))
+            dialer = Dialer(account(server.url))
+            with pytest.raises(TtsError, match=r"within 0\.1 s"):
+                await dialer.open("/socket", [], "")
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_reads_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pings would be answered by nobody either; the write deadline comes first."""
+    monkeypatch.setattr(cloud, "WRITE_S", 0.1)
+
+    async def scenario() -> None:
+        async with Echo() as server:
+            server.faults.plan(Fault("stall", seconds=60))
+            dialer = Dialer(account(server.url))
+            socket = await dialer.open("/socket", [], "")
+
+            async def send() -> None:
+                for _ in range(100):
+                    await socket.send(bytes(1 << 20))
+
+            with pytest.raises(TtsError, match=r"took nothing for 0\.1 s"):
+                await send()
+            assert not socket.alive
+            await socket.close()
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_sends_more_than_is_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "UNREAD_BYTES", 1000)
+
+    async def scenario() -> None:
+        async with Echo() as server:
+            dialer = Dialer(account(server.url))
+            socket = await dialer.open("/socket", [], "")
+            for _ in range(3):
+                await socket.send("x" * 600)
+            await until(lambda: not socket.alive)
+            assert len(await socket.receive()) == 600
+            await socket.close()
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_opening_can_be_cancelled_at_any_step_and_closing_leaves_nothing() -> None:
+    async def scenario() -> None:
+        async with Echo() as server:
+            dialer = Dialer(account(server.url))
+
+            async def use() -> None:
+                socket = await dialer.open("/socket", [], "")
+                try:
+                    await socket.send("one")
+                    await socket.receive()
+                finally:
+                    await socket.close()
+
+            await leaves_nothing(use, "a socket")
+            await cancelled_anywhere(use, "a socket")
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422, 429, 500, 503])
+def test_a_refusal_is_of_the_stage_and_says_what_to_do(status: int) -> None:
+    error = account().refusal(status, 'the model "m"', "no reason at all")
+    assert isinstance(error, TtsError)
+    assert error.retryable == (status == 429 or status >= 500)
+    assert f"HTTP {status}" in str(error)
+    assert '"no reason at all"' in str(error)
+
+
+def test_an_inbox_hands_out_in_order_and_ends() -> None:
+    async def scenario() -> None:
+        inbox: Inbox[int] = Inbox()
+        taking = asyncio.create_task(inbox.take())
+        await asyncio.sleep(0)
+        assert inbox.put(1, 10)
+        assert inbox.put(2, 10)
+        assert not inbox.put(3, cloud.UNREAD_BYTES)
+        assert await taking == 1
+        inbox.end(SttError("first"))
+        inbox.end(SttError("second"))
+        assert [await inbox.take(), await inbox.take()] == [2, 3]
+        with pytest.raises(StageError, match="first"):
+            await inbox.take()
+
+    run(scenario())
+
+
+def test_an_inbox_that_ends_at_once_forgets() -> None:
+    async def scenario() -> None:
+        inbox: Inbox[int] = Inbox()
+        inbox.put(1, 10)
+        inbox.end(SttError("now"), at_once=True)
+        with pytest.raises(SttError, match="now"):
+            await inbox.take()
+
+    run(scenario())
