@@ -46,7 +46,8 @@ ENDS: tuple[Move, ...] = ("end", "end without a word", "end with words", "leave"
 @st.composite
 def utterance(draw: st.DrawFn) -> Moves:
     """Somebody says something, as detectors and recognisers usually tell it; now and then a part is missing."""
-    word = st.tuples(st.sampled_from((0, 100, 300)), st.just("words"), st.integers(0, 12))
+    words: Move = "words"
+    word = st.tuples(st.sampled_from((0, 100, 300)), st.just(words), st.integers(0, 12))
     moves: Moves = [(draw(GAPS), "voice", 5), *draw(st.lists(word, max_size=5))]
     moves += [(draw(st.sampled_from((10, 80, 180))), "level", 0), (25, "voice", 10)]
     late: tuple[Moves, ...] = ([], [], [(60, "own final", 0)], [(40, "words", 5)])

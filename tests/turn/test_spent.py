@@ -81,3 +81,11 @@ def test_a_recogniser_that_never_settles_repeats_several_turns() -> None:
 
 def test_dividing_prefers_the_meaning_to_the_count() -> None:
     assert divide("it's 6 o'clock yes", "it is six o'clock", 4) == ("it's 6 o'clock", "yes")
+
+
+def test_of_the_words_since_it_is_known_which_are_settled() -> None:
+    words = Spent()
+    words.take("we are two and", final=True)
+    words.take("a", final=False)
+    assert words.spend("we are two", "and a") == ("and", "a")
+    assert words.take("a dog", final=False) == ("", "a dog")

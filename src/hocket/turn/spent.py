@@ -35,13 +35,15 @@ class Spent:
         self.words = ""
         return settled, since
 
-    def spend(self, turn: str, since: str = "") -> None:
-        """`turn` has been dealt with; the words `since`, which follow it, have not."""
-        report, said = self._report.split(), turn.split()
-        self._since = min(len(since.split()), len(report))
+    def spend(self, turn: str, since: str = "") -> tuple[str, str]:
+        """`turn` has been dealt with, the words `since` after it have not; returns those as (settled, unsettled)."""
+        report, said, new = self._report.split(), turn.split(), since.split()
+        self._since = min(len(new), len(report))
         count = len(report) - self._since
         self.words = " ".join(report[:count])
         self._before = " ".join(said[: len(said) - count]) if count <= len(said) else None
+        settled = len(new) - self._since
+        return " ".join(new[:settled]), " ".join(new[settled:])
 
     def seal(self) -> None:
         """What was said is what it was taken for, whatever the final says."""

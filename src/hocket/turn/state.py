@@ -181,13 +181,14 @@ class State:
 
     def spend(self, turn: str = "") -> None:
         """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
-        text, settled = self.transcript.text, self.transcript.final
+        text = self.transcript.text
         if text:
             dealt_with, since = divide(text, turn, len(turn.split())) if turn else (text, "")
-            self.spent.spend(dealt_with, since)
+            settled, unsettled = self.spent.spend(dealt_with, since)
             self.transcript.clear()
             if since:
-                self.transcript.update(since, settled)
+                self.transcript.update(settled, final=True)
+                self.transcript.update(unsettled, final=False)
             if not turn:
                 self.spent.seal()
         self.speculation.next_utterance()
