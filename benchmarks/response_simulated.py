@@ -27,8 +27,8 @@ RESULT = Path(__file__).parent / "results" / "response_simulated.json"
 TURNS = 10_000
 TURNS_PER_CALL = 10
 PERCENTS: Final = (50, 90, 95, 99, 99.9)
-RESPONSE_BUDGET_MS: Final = {50: 380, 95: 460, 99: 520}
-FIRST_BYTE_BUDGET_MS: Final = {50: 198, 95: 280, 99: 340, 99.9: 500}
+RESPONSE_BUDGET_MS: Final[dict[float, int]] = {50: 380, 95: 460, 99: 520}
+FIRST_BYTE_BUDGET_MS: Final[dict[float, int]] = {50: 198, 95: 280, 99: 340, 99.9: 500}
 VOICES: Final[tuple[Takes, ...]] = ("tokens", "segments")
 
 
@@ -99,7 +99,8 @@ def measure(takes: Takes, calls: int) -> Voice:
         percentiles(sums.responses),
         percentiles(sums.digits),
         percentiles(sums.first_bytes),
-        *(float(np.percentile(sums.model_calls, percent)) for percent in (50, 95)),
+        float(np.percentile(sums.model_calls, 50)),
+        float(np.percentile(sums.model_calls, 95)),
         float(np.mean(sums.model_calls)),
         len(shown),
         sum(shown),
@@ -130,8 +131,8 @@ def show(voices: list[Voice]) -> None:
         console.print(
             f"{voice.takes}: {voice.turns} turns; model calls a turn p50 {voice.model_calls_p50:g}, "
             f"p95 {voice.model_calls_p95:g}, mean {voice.model_calls_mean:.2f}; cuts into pauses after words that show "
-            f"more is to come: {voice.cuts_shown} of {voice.pauses_shown}, that do not show it: {voice.cuts_unshown} of "
-            f"{voice.pauses_unshown}; {voice.times_real_time:.0f} times real time"
+            f"more is to come: {voice.cuts_shown} of {voice.pauses_shown}, that do not show it: "
+            f"{voice.cuts_unshown} of {voice.pauses_unshown}; {voice.times_real_time:.0f} times real time"
         )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from random import Random
 
 import pytest
 
@@ -10,7 +11,10 @@ from hocket.ids import ReplyId
 from hocket.session.pacing import Wheel
 from hocket.session.speaking import Speaker
 from hocket.session.voicing import STALL_S, Voicing
+from hocket.sim.delays import Delays
 from hocket.sim.loop import run
+from hocket.sim.speaking import SimTts
+from hocket.stages.tts import SpeechChunk
 from hocket.turn.events import PlayoutFinished, ReplyFailed, ReplyReady
 from tests.session.making import RATE, FakeLine, FakeTts, News, speech
 
@@ -144,5 +148,30 @@ def test_what_was_synthesised_ahead_is_ready_at_once() -> None:
         speaker.open_gate(ONE)
         await asyncio.sleep(1)
         assert news.of(PlayoutFinished) == [PlayoutFinished(ONE, "Hello there.")]
+
+    with_voice(FakeTts(), scenario)
+
+
+def test_a_voice_that_reads_ahead_on_its_own_is_not_lost_while_it_waits() -> None:
+    async def scenario() -> None:
+        news = News()
+        speaker = Speaker(FakeLine(frames=False), Wheel(), news.post, news.mark, news.failed)
+        speaker.begin(ONE)
+        voice = SimTts(Delays.reference(Random(1)))
+        await Voicing(voice, RATE, speaker, news.post, news.mark).speak(ONE, Text("Let me look. ", 60.0, "Six.")())
+        assert not news.of(ReplyFailed)
+        speaker.close()
+
+    run(scenario())
+
+
+def test_what_it_does_not_need_any_more_is_closed_at_once_and_not_some_time() -> None:
+    async def scenario(voicing: Voicing, speaker: Speaker, news: News) -> None:
+        async def broken(reply: ReplyId, chunk: SpeechChunk) -> None:
+            raise ValueError("a bug")
+
+        speaker.feed = broken  # type: ignore[method-assign]
+        await voicing.speak(ONE, Text("One ", "two ", "three")())
+        assert len(asyncio.all_tasks()) == 1, "no generator is left to be closed by the garbage collector"
 
     with_voice(FakeTts(), scenario)

@@ -89,8 +89,8 @@ def evident_cuts(turn: HeardTurn) -> list[bool]:
 
 
 def test_the_trace_and_the_line_measure_the_same() -> None:
-    """Two stopwatches, one in the session and one at the far end of the line. The session's knows the end of speech only
-    by the line's level, to a frame or so."""
+    """Two stopwatches, one in the session and one at the far end of the line. The session's knows the end of speech
+    only by the line's level, to a frame or so."""
     for call in held():
         by_trace = np.array(call.record.latencies_ms)
         by_line = np.array([turn.response_ns / MS for turn in call.heard if turn.response_ns is not None])

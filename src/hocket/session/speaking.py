@@ -97,8 +97,6 @@ class Speaker:
         for chunk in speech:
             filler.append(chunk.samples, chunk.text)
         filler.finish()
-        if self._paused:
-            filler.pause()
         self._filler = filler
         self._run()
 
