@@ -72,6 +72,8 @@ CUTS = [
     "this goes on and on without any mark at all and it will have to be cut at a |word somewhere or other",
     "the number that you have to call when there is nobody else in the whole house |is 555 123 4567 at night",
     "go to |https://example.com/a/very/long/link/that/does/not/end/before/the/limit/of/eighty/characters |now",
+    "so here is the only thing that you need to know before you come to see us |at 3 p.m. or at any time",
+    "so here is the only thing that you need to know before you come and talk to |Dr. Smith about it all",
     "so here is the only thing that you need to know before you come to see us |at 12 North Western Avenue today",
 ]
 
