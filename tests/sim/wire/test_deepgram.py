@@ -22,6 +22,7 @@ from deepgram.listen.v2.types import ListenV2Connected, ListenV2TurnInfo
 from hocket.sim.wire.deepgram import DeepgramServer
 from hocket.sim.wire.faults import Fault
 from tests.sim.wire.scripted import RATE, SCRIPT, SPEECH
+from tests.sim.wire.test_track import TRACK
 
 # The vendor's client uses names that its own dependency has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning")
@@ -236,3 +237,18 @@ def test_long_speech_gets_finals_in_the_middle() -> None:
 
 def _transcript(message: str) -> object:
     return json.loads(message)["channel"]["alternatives"][0]["transcript"]
+
+
+def test_a_track_is_heard_by_its_sound_wherever_a_connection_begins() -> None:
+    async def scenario() -> None:
+        async with DeepgramServer(TRACK) as server, aiohttp.ClientSession() as session:
+            url = f"{server.url}/v1/listen?model=nova-3&encoding=linear16&sample_rate={RATE}&endpointing=false"
+            heard = []
+            for start_ms, end_ms in ((0, 400), (300, 1000)):
+                async with session.ws_connect(url) as websocket:
+                    await websocket.send_bytes(TRACK.samples[start_ms * RATE // 1000 : end_ms * RATE // 1000].tobytes())
+                    await websocket.send_str('{"type":"Finalize"}')
+                    heard.append(_transcript(await websocket.receive_str()))
+            assert heard == ["could you move", "move it to friday"]
+
+    asyncio.run(scenario())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hocket.sim.script import Word
 from hocket.sim.wire.hearing import Hearing, plain, punctuated
-from tests.sim.wire.scripted import SCRIPT
+from tests.sim.wire.scripted import RATE, SCRIPT
 
 
 def texts(words: list[Word]) -> list[str]:
@@ -10,14 +10,14 @@ def texts(words: list[Word]) -> list[str]:
 
 
 def test_a_word_is_shown_100_ms_after_it_ends() -> None:
-    hearing = Hearing(SCRIPT)
+    hearing = Hearing(SCRIPT, RATE)
     for position_ms, shown in ((299, []), (300, ["Could"]), (399, ["Could"]), (400, ["Could", "you"])):
         hearing.position_ms = position_ms
         assert texts(hearing.interim()) == shown
 
 
 def test_a_final_settles_words_that_have_mostly_come() -> None:
-    hearing = Hearing(SCRIPT)
+    hearing = Hearing(SCRIPT, RATE)
     hearing.position_ms = 250
     assert texts(hearing.final()) == ["Could"]
     hearing.position_ms = 460
@@ -30,7 +30,7 @@ def test_a_final_settles_words_that_have_mostly_come() -> None:
 
 
 def test_silence_counts_from_the_last_word_that_is_not_settled() -> None:
-    hearing = Hearing(SCRIPT)
+    hearing = Hearing(SCRIPT, RATE)
     silences = []
     for position_ms in (50, 150, 500, 650, 750, 1000):
         hearing.position_ms = position_ms
@@ -42,7 +42,7 @@ def test_silence_counts_from_the_last_word_that_is_not_settled() -> None:
 
 def test_words_may_be_added_while_it_listens() -> None:
     said = list(SCRIPT[:1])
-    hearing = Hearing(said)
+    hearing = Hearing(said, RATE)
     hearing.position_ms = 1000
     assert texts(hearing.final()) == ["Could"]
     said.append(Word("you", 1000, 1200))

@@ -6,14 +6,14 @@ from typing import Any
 from hocket.sim.wire.hearing import Hearing
 from hocket.sim.wire.nova import NovaResults
 from hocket.sim.wire.server import no_delays
-from tests.sim.wire.scripted import SCRIPT
+from tests.sim.wire.scripted import RATE, SCRIPT
 
 
 class Listened:
     """A connection without a network: messages by the audio that has come."""
 
     def __init__(self, answers_when_empty: bool = True, **query: str) -> None:
-        self.hearing = Hearing(SCRIPT)
+        self.hearing = Hearing(SCRIPT, RATE)
         self.sent: list[dict[str, Any]] = []
         query = {"endpointing": "false", "interim_results": "true", **query}
         self.nova = NovaResults(self.hearing, query, no_delays(), self._put, answers_when_empty)

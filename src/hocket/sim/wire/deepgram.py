@@ -6,24 +6,31 @@ Formats from developers.deepgram.com and the types of deepgram-sdk 7.17, which i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import msgspec
+import numpy as np
 from aiohttp import web
 
+from hocket.audio.frame import Samples
+from hocket.audio.g711 import decode_alaw, decode_ulaw
 from hocket.sim.delays import Delays
 from hocket.sim.wire.conversation import Conversation, Outbox
 from hocket.sim.wire.exchange import Exchange
 from hocket.sim.wire.flux import FluxTurns
-from hocket.sim.wire.hearing import Hearing, Script, script_of
+from hocket.sim.wire.hearing import Hearing, Script, said_on
 from hocket.sim.wire.nova import NovaResults
 from hocket.sim.wire.server import Answer, WireServer
 
 IDLE_S: Final = 10.0
 """Without audio or KeepAlive for so long Deepgram hangs up with NET-0001."""
 
-_WIDTHS: Final = {"linear16": 2, "mulaw": 1, "alaw": 1}
+_DECODERS: Final[dict[str, Callable[[bytes], Samples]]] = {
+    "linear16": lambda data: np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.int16),
+    "mulaw": decode_ulaw,
+    "alaw": decode_alaw,
+}
 
 
 class DeepgramServer(WireServer):
@@ -59,7 +66,7 @@ class DeepgramServer(WireServer):
             return refusal
         await exchange.begin_websocket()
         outbox = Outbox(exchange)
-        hearing = Hearing(script_of(self.script, exchange))
+        hearing = Hearing(said_on(self.script, exchange), _rate(exchange))
         results = NovaResults(hearing, dict(exchange.request.query), self.delays, outbox.put, self._answers_when_empty)
         return await self._converse(exchange, outbox, hearing, results)
 
@@ -69,21 +76,20 @@ class DeepgramServer(WireServer):
             return refusal
         await exchange.begin_websocket()
         outbox = Outbox(exchange)
-        hearing = Hearing(script_of(self.script, exchange))
+        hearing = Hearing(said_on(self.script, exchange), _rate(exchange))
         turns = FluxTurns(hearing, dict(exchange.request.query), self.delays, outbox.put)
         return await self._converse(exchange, outbox, hearing, turns)
 
     async def _converse(
         self, exchange: Exchange, outbox: Outbox, hearing: Hearing, dialect: NovaResults | FluxTurns
     ) -> web.StreamResponse:
-        query = exchange.request.query
-        bytes_a_ms = int(query.get("sample_rate", "16000")) * _WIDTHS[query.get("encoding", "linear16")] / 1000
+        decode = _DECODERS[exchange.request.query.get("encoding", "linear16")]
 
         async def listen() -> None:
             dialect.begin()
             async for message in self._until_idle(exchange):
                 if isinstance(message, bytes):
-                    hearing.position_ms = exchange.audio_bytes / bytes_a_ms
+                    hearing.hear(decode(message))
                     dialect.hear()
                 else:
                     kind = _kind(message)
@@ -117,13 +123,17 @@ class DeepgramServer(WireServer):
         model, encoding = query.get("model", ""), query.get("encoding", "linear16")
         if not model.startswith(family):
             said = "No such model/language/tier combination found."
-        elif encoding not in _WIDTHS or not query.get("sample_rate", "16000").isdigit():
+        elif encoding not in _DECODERS or not query.get("sample_rate", "16000").isdigit():
             said = "The encoding or the sample rate is not supported."
         else:
             return None
         response = self.refuse(exchange, 400, said)
         response.headers["dg-error"] = said
         return response
+
+
+def _rate(exchange: Exchange) -> int:
+    return int(exchange.request.query.get("sample_rate", "16000"))
 
 
 def _kind(message: str) -> str:

@@ -1,25 +1,30 @@
-"""What a recogniser on the wire has understood, from a script and the length of the audio it has received: pure."""
+"""What a recogniser on the wire has understood, from a script and the audio it has received: pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
+from hocket.audio.frame import Samples
 from hocket.sim.recognition import HEARD_PART, INTERIM_MS
 from hocket.sim.script import Word
 from hocket.sim.wire.exchange import Exchange
+from hocket.sim.wire.track import Follower, Track
 
-Script: TypeAlias = Sequence[Word] | Callable[[Exchange], Sequence[Word]]
-"""The words that are in the audio of a connection; times are milliseconds of the audio received on it.
+Said: TypeAlias = Sequence[Word] | Track
+"""What is in the audio of a connection.
 
-The sequence may grow while it is being heard, as when a caller answers what an agent says. A function gives every
-connection its own.
+Words have times in milliseconds of the audio received; the sequence may grow while it is being heard, as when a caller
+answers what an agent says. A track is found in the audio wherever it is, so it suits clients that reconnect.
 """
+
+Script: TypeAlias = Said | Callable[[Exchange], Said]
+"""The same for all connections, or each connection's own."""
 
 _MARKS: Final = ".,?!;:"
 
 
-def script_of(script: Script, exchange: Exchange) -> Sequence[Word]:
+def said_on(script: Script, exchange: Exchange) -> Said:
     return script(exchange) if callable(script) else script
 
 
@@ -31,14 +36,23 @@ def plain(word: Word) -> str:
 class Hearing:
     """The words of one connection, as they become known."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self._words = words
+    def __init__(self, said: Said, rate: int) -> None:
+        """`rate`: of the audio, in Hertz."""
+        self._follower = Follower(said, rate) if isinstance(said, Track) else None
+        self._words: Sequence[Word] = self._follower.words if self._follower else cast(Sequence[Word], said)
+        self._rate = rate
         self.position_ms = 0.0
         """How much audio has come."""
         self._shown = 0
         """How many words are in finals or interims."""
         self._settled = 0
         """How many words are in finals."""
+
+    def hear(self, samples: Samples) -> None:
+        """The next audio, shape (n,)."""
+        self.position_ms += len(samples) * 1000 / self._rate
+        if self._follower is not None:
+            self._follower.hear(samples)
 
     def interim(self) -> list[Word]:
         """The words since the last final that are shown by now: a word is, 100 ms after it ends."""
