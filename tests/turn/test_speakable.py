@@ -74,6 +74,7 @@ CUTS = [
     "go to |https://example.com/a/very/long/link/that/does/not/end/before/the/limit/of/eighty/characters |now",
     "so here is the only thing that you need to know before you come to see us |at 3 p.m. or at any time",
     "so here is the only thing that you need to know before you come and talk to |Dr. Smith about it all",
+    "you should come and meet all of us at the old house which is |at 12 North Western Avenue today",
     "so here is the only thing that you need to know before you come to see us |at 12 North Western Avenue today",
 ]
 
