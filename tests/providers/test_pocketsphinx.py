@@ -111,12 +111,11 @@ def test_without_the_virtual_loop_it_hears_the_same() -> None:
     assert all(before != after for before, after in pairwise(interims))
 
 
-@pytest.mark.parametrize("rate", [8_000, 48_000])
-def test_other_rates_are_resampled(rate: int) -> None:
+def test_other_rates_are_resampled() -> None:
     async def scenario() -> str:
         async with opened() as stt:
-            caller = await listen(stt, rate)
-            await caller.play(resample(clip(WEATHER), RATE, rate))
+            caller = await listen(stt, 8_000)
+            await caller.play(resample(clip(WEATHER), RATE, 8_000))
             text = await caller.finalized()
             await caller.close()
             return text

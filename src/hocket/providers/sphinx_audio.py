@@ -18,8 +18,8 @@ BATCH_MS = 40
 MAX_BATCH_MS = 400
 """What has piled up goes in pieces, so that other calls of the worker get their turn."""
 
-BACKLOG_S = 10
-"""Audio that may wait for the worker; the oldest is dropped first."""
+BACKLOG_S = 6
+"""Audio that may wait for the worker; the oldest is dropped first. An answer to what is older would come too late."""
 
 UTTERANCE_S = 30
 """A longer utterance is cut, or the search would slow down."""
