@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from hocket.turn.meaning import meaning, same_meaning
-
-__all__ = ["Transcript", "meaning", "same_meaning"]
-
 
 class Transcript:
     """One utterance. The recogniser's words are kept as it gave them."""
