@@ -375,3 +375,24 @@ def first(windows: list[VadWindow], edge: float, until: float, *, speech: bool) 
         if edge - 0.1 < end <= until + 0.032 and (window.probability >= THRESHOLD) == speech:
             return (end - edge) * 1000
     return None
+
+
+def test_a_short_word_is_found_after_long_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).normal(0, 60, 20 * 16_000).astype(np.int16)
+    line = np.concatenate((noise, clip("short_reply/speechcommands_yes.wav")))
+
+    def found() -> int:
+        windows: list[VadWindow] = []
+
+        async def scenario() -> None:
+            stream = Silero().open(16_000, windows.append)
+            for at in range(0, len(line) - 320, 320):
+                stream.push(Frame(line[at : at + 320], 16_000, at))
+                await asyncio.sleep(0.02)
+
+        run(scenario())
+        return sum(window.probability >= 0.45 for window in windows if window.end > len(noise))
+
+    with_forgetting = found()
+    monkeypatch.setattr("hocket.providers.silero.FORGET_WINDOWS", 1 << 30)
+    assert with_forgetting > found() * 1.3

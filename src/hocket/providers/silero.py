@@ -23,6 +23,13 @@ FEW_STREAMS = 8
 TICK_S = 0.004
 """How long a window waits for others when many streams are open: an eighth of a window."""
 
+QUIET = 0.2
+"""Below this a window is silence beyond doubt."""
+
+FORGET_WINDOWS = 63
+"""After so many on end, two seconds, a stream's state begins anew: in long noise it settles so deep that a short word
+no longer moves it ("yes" after 20 s of room tone at -55 dBFS: 29 % of its windows found without, 47 % with)."""
+
 MAX_PENDING = 32
 """Windows of one stream, about a second, that may wait; the oldest are dropped first."""
 
@@ -114,12 +121,14 @@ class SileroStream:
 class _Waiting:
     """A stream as the batcher sees it: a row of the state, and the windows it has not judged."""
 
-    __slots__ = ("on_window", "row", "windows")
+    __slots__ = ("on_window", "quiet", "row", "windows")
 
     def __init__(self, row: int, on_window: OnWindow) -> None:
         self.row = row
         self.on_window: OnWindow | None = on_window
         self.windows: deque[tuple[int, Samples]] = deque()
+        self.quiet = 0
+        """Quiet windows in a row."""
 
 
 class _Batcher:
@@ -191,6 +200,10 @@ class _Batcher:
         together = np.concatenate(windows).reshape(len(rows), -1)
         probabilities, self._state[:, rows] = self.model(together, self._state[:, rows])
         for stream, end, probability in zip(streams, ends, probabilities.tolist(), strict=True):
+            stream.quiet = stream.quiet + 1 if probability < QUIET else 0
+            if stream.quiet == FORGET_WINDOWS:
+                stream.quiet = 0
+                self._state[:, stream.row] = 0
             if stream.on_window is not None:  # a callback before may have closed it
                 _report(stream.on_window, VadWindow(end, probability))
 
