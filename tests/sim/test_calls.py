@@ -19,6 +19,7 @@ from hocket.sim.speaking import SimLlm
 from hocket.stages.llm import LlmRequest
 from hocket.trace.latency import TurnTrace, turns
 from hocket.trace.records import Opened
+from hocket.turn.events import PlayoutStarted
 
 CALLS, TURNS = 50, 10
 
@@ -89,13 +90,21 @@ def evident_cuts(turn: HeardTurn) -> list[bool]:
 
 
 def test_the_trace_and_the_line_measure_the_same() -> None:
-    """Two stopwatches, one in the session and one at the far end of the line. The session's knows the end of speech
-    only by the line's level, to a frame or so."""
+    """Two stopwatches, one in the session and one at the far end of the line. They agree on when sound begins; the end
+    of speech is estimated by the session, and is off by a detector's lateness where that flips before the level falls.
+    """
+    ends_off: list[float] = []
     for call in held():
-        by_trace = np.array(call.record.latencies_ms)
-        by_line = np.array([turn.response_ns / MS for turn in call.heard if turn.response_ns is not None])
-        if len(by_trace) == len(by_line):
-            assert np.abs(by_trace - by_line).max() < 40
+        sounds = {entry.now for entry in call.trace.entries if isinstance(entry.record, PlayoutStarted)}
+        assert all(turn.answered_at in sounds for turn in call.heard)
+        by_sound = {turn.times.first_audible: turn.response_latency for turn in turns(call.trace.entries)}
+        for turn in call.heard:
+            estimated = by_sound.get(turn.answered_at)
+            if estimated is not None and turn.response_ns is not None:
+                ends_off.append(abs(estimated - turn.response_ns) / MS)
+    assert len(ends_off) > 0.95 * CALLS * TURNS
+    assert np.percentile(ends_off, 90) <= 20
+    assert max(ends_off) <= 100
 
 
 def test_what_may_be_chosen_is_chosen() -> None:
