@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 import pytest
 
@@ -296,6 +297,26 @@ def test_settings_may_be_functions_that_are_asked_for_every_request() -> None:
             seen = [exchange.request.headers for exchange in server.exchanges]
             assert [headers["Authorization"] for headers in seen] == ["Bearer first", "Bearer second"]
             assert {headers["X-Tenant"] for headers in seen} == {"a"}
+
+    asyncio.run(scenario())
+
+
+def test_a_function_knows_the_call_by_the_context_it_is_asked_in() -> None:
+    tenant: ContextVar[str] = ContextVar("tenant")
+
+    async def scenario() -> None:
+        async with OpenAiServer() as server:
+            llm = OpenAiChat("m", key=lambda: f"key of {tenant.get()}", base_url=server.url + "/v1")
+
+            async def call(name: str) -> None:
+                tenant.set(name)
+                await ask(llm)
+                await ask(llm)
+
+            async with closing(llm):
+                await asyncio.gather(*(call(name) for name in ("one", "two")))
+            keys = [exchange.request.headers["Authorization"] for exchange in server.exchanges]
+        assert sorted(keys) == ["Bearer key of one"] * 2 + ["Bearer key of two"] * 2
 
     asyncio.run(scenario())
 
