@@ -11,8 +11,9 @@ from hocket.audio.frame import Frame, silence
 from hocket.errors import SttError
 from hocket.providers import cloud, deepgram_stream
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
+from hocket.providers.deepgram_messages import Alternative, Channel, Results, Word
+from hocket.sim import script
 from hocket.sim.delays import Delays, Even
-from hocket.sim.script import Word
 from hocket.sim.wire.deepgram import DeepgramServer
 from hocket.sim.wire.faults import Fault
 from hocket.stages.stt import SttStream
@@ -83,19 +84,28 @@ def test_a_finalize_that_is_not_answered_is_answered_from_the_interims(monkeypat
         late = Delays(Random(0), Even(400, 400), Even(0, 0), Even(0, 0))
         async with against(DeepgramServer(SCRIPT, delays=late), nova) as (_, stt):
             stream = await stt.open(RATE)
+            reader = Reader(stream)
             await push_speech(stream, 640, pace_s=0.002)
             stream.finalize()
-            answer = (await until_final(stream))[-1]
+            answer = (await reader.finalized())[-1]
             assert (answer.text, answer.finalized) == ("could you move it", True)
-            # The real answer comes 300 ms later with the same words: they are not given again.
+            # The real answer comes 300 ms later with the same words: it changes nothing.
             for at in range(640, 1200, 20):
                 stream.push(Frame(silence(RATE // 50), RATE, at * RATE // 1000))
                 await asyncio.sleep(0.02)
+            assert [(transcript.text, transcript.final) for transcript in reader.found] == [
+                ("to", False),
+                ("to friday", False),
+            ]
+            # Nor would one that comes after newer interims.
+            words = (Word("could", 0.1, 0.2), Word("it", 0.4, 0.5))
+            late = Results(Channel((Alternative("Could it.", words),)), 0.0, 0.64, is_final=True, from_finalize=True)
+            stream._hear_nova(late)
+            await asyncio.sleep(0.01)
+            assert reader.found[-1].text == "to friday"
             stream.finalize()
-            rest = await until_final(stream)
-            assert "move" not in " ".join(transcript.text for transcript in rest)
-            assert plain(rest[-1].text) == "to friday"
-            await stream.close()
+            assert (await reader.finalized())[-1].text == "to friday"
+            await reader.close()
 
     asyncio.run(scenario())
 
@@ -255,10 +265,10 @@ def test_a_stalled_server_costs_the_oldest_audio_and_never_memory() -> None:
 
 
 def test_finals_that_nobody_reads_become_one() -> None:
-    script = [Word(f"w{index}", index * 20, index * 20 + 10) for index in range(400)]
+    words = [script.Word(f"w{index}", index * 20, index * 20 + 10) for index in range(400)]
 
     async def scenario() -> None:
-        async with against(DeepgramServer(script), nova) as (server, stt):
+        async with against(DeepgramServer(words), nova) as (server, stt):
             stream = await stt.open(RATE)
             for at in range(100):
                 stream.push(Frame(silence(RATE // 50), RATE, at * RATE // 50))

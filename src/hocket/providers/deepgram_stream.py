@@ -157,9 +157,11 @@ class DeepgramStream:
         while answer and self._requests and self._requests[0].at_s <= until_s + ANSWER_SLACK_S:
             self._requests.popleft().deadline.cancel()
             answered = True
-        if text or answered or self._interim:
+        # A late answer to a request that had been given up says nothing new, and nothing about what has come since.
+        late = until_s <= self._settled_s + ANSWER_SLACK_S
+        if text or answered or (self._interim and not late):
             self._transcripts.put(Transcript(text, final=True, finalized=answered))
-        self._interim = ""
+            self._interim = ""
 
     def _give_up(self, at_s: float) -> None:
         """The deadline of a request: nothing better is known than the interim."""

@@ -124,7 +124,7 @@ def first_audio_ms(server: ElevenLabsServer, query: str, messages: list[dict[str
                 sending = asyncio.create_task(send())
                 await websocket.receive_str()
                 took = (stopwatch() - began) / 1e6
-                await sending
+                sending.cancel()
                 return took
 
     return asyncio.run(scenario())
