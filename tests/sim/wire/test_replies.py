@@ -37,6 +37,14 @@ def test_a_common_beginning_is_cached_once_it_is_long_enough() -> None:
     assert cache.longest("x" + beginning) == 0
 
 
+@given(st.integers(0, 3000), st.text(max_size=5), st.text(max_size=5))
+def test_exactly_what_is_common_counts(more: int, one: str, other: str) -> None:
+    cache = PrefixCache()
+    common = "x" * (4096 + more)
+    cache.longest(f"{common}1{one}")
+    assert cache.longest(f"{common}2{other}") == len(common) // 4
+
+
 def test_a_marked_prefix_is_cached_as_a_whole_or_not_at_all() -> None:
     cache = PrefixCache()
     long, other = "word " * 1000, "word " * 1001

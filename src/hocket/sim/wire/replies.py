@@ -76,9 +76,10 @@ class PrefixCache:
 
     def longest(self, prompt: str) -> int:
         """Tokens of the longest beginning that this prompt has in common with one before; it is remembered."""
-        count = max((_common(prompt, seen) for seen in self._seen), default=0) // 4
+        least = prompt[: 4 * self.FROM_TOKENS]
+        alike = [seen for seen in self._seen if seen.startswith(least)] if len(least) == 4 * self.FROM_TOKENS else []
         self._seen.append(prompt)
-        return count if count >= self.FROM_TOKENS else 0
+        return max((_common(prompt, seen) for seen in alike), default=0) // 4
 
     def whole(self, prefix: str) -> bool:
         """Whether this very prefix is cached; it is remembered."""
@@ -89,4 +90,12 @@ class PrefixCache:
 
 
 def _common(one: str, other: str) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    """How many characters two texts begin with in common; by halving, for prompts are long and callers wait."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -19,7 +19,7 @@ from hocket.sim.wire.faults import Faults
 
 Answer: TypeAlias = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
-EXCHANGES_KEPT: Final = 10_000
+EXCHANGES_KEPT: Final = 1_000
 """Requests that are remembered; the oldest are forgotten first."""
 
 
