@@ -39,8 +39,7 @@ def test_the_fence_lets_the_current_reply_through_and_no_other() -> None:
 
 
 def hears(state: State, text: str, *, final: bool) -> None:
-    _, since = state.spent.take(text, final)
-    state.transcript.update(since, final)
+    state.transcript.hear(text, final)
 
 
 @pytest.mark.parametrize(

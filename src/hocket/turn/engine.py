@@ -132,11 +132,9 @@ def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
 
 
 def _transcribed(s: State, now: int, event: Transcribed) -> None:
-    settled, text = s.spent.take(event.text, event.final)
-    if settled:
-        replying.amend_heard(s, settled)
     before = s.transcript.text
-    s.transcript.update(text, event.final)
+    if settled := s.transcript.hear(event.text, event.final):
+        replying.amend_heard(s, settled)
     changed = s.transcript.text != before
     if changed:
         s.caller.words_at = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from hocket.turn import replying
@@ -14,6 +15,9 @@ from hocket.turn.meaning import same_meaning
 from hocket.turn.speculation import FRESH, LAST_WORD, LEAD, READS_COMPLETE
 from hocket.turn.state import MS, State
 from hocket.turn.timers import Reason
+
+_completion: Final = lru_cache(256)(completion)
+"""The same words are scored at the pause, the flip and the candidate."""
 
 FINAL_WAIT: Final = 800 * MS
 """How long words may still come for speech that has none yet."""
@@ -58,8 +62,7 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
     if reply and not same_meaning(reply.text, text):
         replying.drop(s, "the words changed")
         s.speculation.outcomes.append(False)
-    if s.config.retrieve and s.transcript.stable:
-        s.emit(StartRetrieval(s.transcript.stable))
+    look_up(s)
     if s.caller.speaking:
         s.timers.set(Reason.STUCK, now + s.config.endpointing.stuck_ms * MS)
         if s.caller.quiet:
@@ -80,6 +83,7 @@ def turn_scored(s: State, now: int) -> None:
 def candidate(s: State, now: int) -> None:
     """First stage: everything downstream starts."""
     ask_final(s)
+    look_up(s)
     s.emit(ScoreTurn())
     _after_candidate(s, now)
 
@@ -97,6 +101,13 @@ def _after_candidate(s: State, now: int) -> None:
         flip = s.caller.last_speech = s.caller.words_at
     s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
     _speculate_if_worth(s, now)
+
+
+def look_up(s: State) -> None:
+    """Knowledge for the words that will hardly change any more; asked for once."""
+    if s.config.retrieve and (words := s.transcript.stable) and words != s.speculation.looked_up:
+        s.speculation.looked_up = words
+        s.emit(StartRetrieval(words))
 
 
 def ask_final(s: State) -> None:
@@ -117,7 +128,7 @@ def takes_turn(s: State) -> bool:
 
 def score(s: State) -> float:
     """How complete the turn is, 0 to 1, from its words and, where a detector spoke, its sound."""
-    lexical = completion(s.transcript.text, s.caller.asked)
+    lexical = _completion(s.transcript.text, s.caller.asked)
     return lexical if s.caller.acoustic is None else (lexical + s.caller.acoustic) / 2
 
 

@@ -55,7 +55,7 @@ def commit(s: State, now: int) -> None:
     s.caller.reprompted = 0
     s.unheard = None
     s.says = deque(saying for saying in s.says if saying.kind in _KEPT)
-    s.spent.seal()
+    s.transcript.seal()
     s.history.user(text)
     s.emit(CommitTurn(reply.turn, text, reply.id))
     if fresh:

@@ -37,6 +37,9 @@ class Speculation:
     outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     """Of the latest early starts: was the reply the one committed?"""
 
+    looked_up: str = ""
+    """The words that knowledge was last looked up for."""
+
     @property
     def pays(self) -> bool:
         """Early starts are committed often enough to be worth their tokens."""

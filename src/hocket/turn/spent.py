@@ -3,6 +3,40 @@
 from __future__ import annotations
 
 from hocket.turn.meaning import meaning
+from hocket.turn.transcript import Transcript
+
+
+class Words(Transcript):
+    """The caller's words that wait to be dealt with, or are those of the turn whose answer has not sounded."""
+
+    __slots__ = ("_spent",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spent = Spent()
+
+    def hear(self, report: str, final: bool) -> str:
+        """Take a report; returns how the turn that was dealt with reads now, if this is the final that settles it."""
+        settled, since = self._spent.take(report, final)
+        self.update(since, final)
+        return settled
+
+    def spend(self, turn: str = "") -> None:
+        """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
+        if not self.text:
+            return
+        dealt_with, since = divide(self.text, turn, len(turn.split())) if turn else (self.text, "")
+        settled, unsettled = self._spent.spend(dealt_with, since)
+        self.clear()
+        if since:
+            self.update(settled, final=True)
+            self.update(unsettled, final=False)
+        if not turn:
+            self.seal()
+
+    def seal(self) -> None:
+        """What was said is what it was taken for, whatever its late final says."""
+        self._spent.seal()
 
 
 class Spent:

@@ -14,9 +14,8 @@ from hocket.turn.config import TurnConfig
 from hocket.turn.events import SayKind, ToolRequested
 from hocket.turn.history import History
 from hocket.turn.speculation import Speculation
-from hocket.turn.spent import Spent, divide
+from hocket.turn.spent import Words
 from hocket.turn.timers import Timers
-from hocket.turn.transcript import Transcript
 
 MS: Final = 1_000_000
 
@@ -152,9 +151,7 @@ class State:
 
     config: TurnConfig
     caller: Caller = field(default_factory=Caller)
-    transcript: Transcript = field(default_factory=Transcript)
-    """The words that wait to be dealt with, or are those of the turn whose answer has not sounded."""
-    spent: Spent = field(default_factory=Spent)
+    transcript: Words = field(default_factory=Words)
     reply: Reply | None = None
     cut: Reply | None = None
     """The reply whose `PlayoutStopped` is still to come."""
@@ -180,17 +177,8 @@ class State:
         return Phase.SPEAKING if reply.audible else Phase.ANSWERING
 
     def spend(self, turn: str = "") -> None:
-        """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
-        text = self.transcript.text
-        if text:
-            dealt_with, since = divide(text, turn, len(turn.split())) if turn else (text, "")
-            settled, unsettled = self.spent.spend(dealt_with, since)
-            self.transcript.clear()
-            if since:
-                self.transcript.update(settled, final=True)
-                self.transcript.update(unsettled, final=False)
-            if not turn:
-                self.spent.seal()
+        """All words, or those of an answered turn, are dealt with: what comes next is another utterance."""
+        self.transcript.spend(turn)
         self.speculation.next_utterance()
 
     def emit(self, command: Command) -> None:
