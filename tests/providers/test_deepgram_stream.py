@@ -99,8 +99,8 @@ def test_a_finalize_that_is_not_answered_is_answered_from_the_interims(monkeypat
             ]
             # Nor would one that comes after newer interims.
             words = (Word("could", 0.1, 0.2), Word("it", 0.4, 0.5))
-            late = Results(Channel((Alternative("Could it.", words),)), 0.0, 0.64, is_final=True, from_finalize=True)
-            stream._hear_nova(late)
+            again = Results(Channel((Alternative("Could it.", words),)), 0.0, 0.64, is_final=True, from_finalize=True)
+            stream._hear_nova(again)
             await asyncio.sleep(0.01)
             assert reader.found[-1].text == "to friday"
             stream.finalize()

@@ -99,6 +99,14 @@ def test_tokens_are_sent_as_phrases_that_end_in_a_space() -> None:
                 assert text_of([chunk async for chunk in chunks]) == "We are open from nine to five."
             texts = [json.loads(text)["text"] for text in wire.exchanges[0].texts]
             assert texts == [" ", "We are open ", "from nine to five. ", ""]
+        async with against(server(), lambda url: ElevenLabs("rachel", key="k", base_url=url, first_phrase=1)) as (
+            wire,
+            tts,
+        ):
+            async with aclosing(tts.speak(words(tokens, 0.001), 16_000)) as chunks:
+                assert text_of([chunk async for chunk in chunks]) == "We are open from nine to five."
+            texts = [json.loads(text)["text"] for text in wire.exchanges[0].texts]
+            assert texts == [" ", "We ", "are open from nine to five. ", ""]
 
     asyncio.run(scenario())
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from hocket.errors import StageError, TtsError
 from hocket.providers.cloud import Account, Dialer, Inbox, Setting, Socket
-from hocket.providers.spoken import Speech, phrases
+from hocket.providers.spoken import FIRST_PHRASE, Speech, phrases
 from hocket.stages.tts import SpeechChunk
 
 BASE_URL: Final = "wss://api.cartesia.ai"
@@ -51,15 +51,18 @@ class Cartesia:
         headers: Setting[Mapping[str, str]] = _NOTHING,
         language: str = "en",
         max_buffer_delay_ms: int = 0,
+        first_phrase: int = FIRST_PHRASE,
         settings: Mapping[str, object] = _NO_SETTINGS,
     ) -> None:
         """`voice`: its id. `key`: else `CARTESIA_API_KEY`. `settings`: speed, volume, emotion (sonic-3 and later).
 
         `max_buffer_delay_ms`: 0 speaks every phrase at once; above, tokens are sent as they are and Cartesia decides
-        when it has enough (up to 5000). Raises `MissingError` without aiohttp.
+        when it has enough (up to 5000). `first_phrase`: characters after which a reply's first words are sent; fewer
+        are quicker and sound worse. Raises `MissingError` without aiohttp.
         """
         self.name = f"cartesia/{model}/{voice}"
         self._about = f'the voice "{voice}" and the model "{model}"'
+        self._first_phrase = first_phrase
         self._managed = max_buffer_delay_ms > 0
         self._request = {
             "model_id": model,
@@ -137,7 +140,7 @@ class Cartesia:
         request = {**self._request, "output_format": output}
         waiting = ""
         try:
-            async for piece in text if self._managed else phrases(text):
+            async for piece in text if self._managed else phrases(text, self._first_phrase):
                 speech.write(piece)
                 waiting += piece
                 if context.began or any(character.isalnum() for character in waiting):

@@ -22,7 +22,7 @@ from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw
 from hocket.errors import StageError, TtsError
 from hocket.providers.cloud import Account, Dialer, Setting, Socket
-from hocket.providers.spoken import Speech, phrases
+from hocket.providers.spoken import FIRST_PHRASE, Speech, phrases
 from hocket.stages.tts import SpeechChunk
 
 BASE_URL: Final = "wss://api.elevenlabs.io"
@@ -52,16 +52,19 @@ class ElevenLabs:
         headers: Setting[Mapping[str, str]] = _NOTHING,
         settings: Mapping[str, float] = _NO_SETTINGS,
         language: str | None = None,
+        first_phrase: int = FIRST_PHRASE,
         options: Mapping[str, str] = _NOTHING,
     ) -> None:
         """`voice`: its id. `key`: else `ELEVENLABS_API_KEY`. `settings`: stability, similarity_boost, style, speed.
 
+        `first_phrase`: characters after which a reply's first words are sent; fewer are quicker and sound worse.
         `options`: further parameters of the query, such as {"enable_logging": "false"}. Raises `MissingError` without
         aiohttp.
         """
         self.name = f"elevenlabs/{model}/{voice}"
         self._path = f"/v1/text-to-speech/{voice}/stream-input"
         self._about = f'the voice "{voice}" and the model "{model}"'
+        self._first_phrase = first_phrase
         self._first = msgspec.json.encode({"text": " ", **({"voice_settings": dict(settings)} if settings else {})})
         self._query = [
             ("model_id", model),
@@ -140,7 +143,7 @@ class ElevenLabs:
         """Send the text. What goes wrong is raised where the audio is read."""
         try:
             await socket.send(self._first.decode())
-            async for phrase in phrases(text):
+            async for phrase in phrases(text, self._first_phrase):
                 speech.write(phrase)
                 spaced = phrase if phrase[-1:].isspace() else phrase + " "
                 await socket.send(msgspec.json.encode({"text": spaced}).decode())

@@ -24,14 +24,14 @@ _ENDS = (".", "?", "!", ":", ";", ",")
 _WORD = re.compile(r"\S+")
 
 
-async def phrases(text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+async def phrases(text: AsyncIterator[str], first_phrase: int = FIRST_PHRASE) -> AsyncGenerator[str, None]:
     """The text in whole words, joined the same: a phrase ends at punctuation, or when it is long enough.
 
     Vendors that speak each message at once (ElevenLabs in auto mode, Cartesia without buffering) would otherwise break
     words apart.
     """
     waiting = ""
-    enough = FIRST_PHRASE
+    enough = first_phrase
     async for token in text:
         waiting += token
         # The last word may go on in the next token.
