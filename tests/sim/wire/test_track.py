@@ -6,8 +6,10 @@ import pytest
 from hocket.audio.frame import Samples, silence
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.audio.resample import resample
+from hocket.sim.script import Word
 from hocket.sim.wire.track import Follower, Track
 from tests.sim.wire.scripted import RATE, SCRIPT
+from tests.speech import Clip, clip, manifest
 
 MS = RATE // 1000
 NOISE: Samples = (3000 * np.random.default_rng(5).standard_normal(RATE)).astype(np.int16)
@@ -72,3 +74,27 @@ def test_other_sound_is_no_word() -> None:
     other = (3000 * np.random.default_rng(6).standard_normal(RATE)).astype(np.int16)
     assert followed(other).words == []
     assert [word.text for word in followed(other, NOISE).words] == [word.text for word in SCRIPT]
+
+
+def spoken_clips() -> list[Clip]:
+    """A few human clips of several words whose places are known."""
+    known = [item for item in manifest().values() if item.words_auto and len(item.words_auto) >= 5]
+    return sorted(known, key=lambda item: item.file)[:6]
+
+
+def test_human_speech_over_a_telephone_is_found_from_anywhere() -> None:
+    assert spoken_clips()
+    for item in spoken_clips():
+        samples = clip(item.file)
+        words = tuple(Word(word, round(start * 1000), round(end * 1000)) for word, start, end in item.words_auto or ())
+        line = decode_ulaw(encode_ulaw(resample(samples, RATE, 8000)))
+        for first in (0, 1, len(words) // 2, len(words) - 2):
+            # It begins where a word does, or 300 ms earlier: there is something to be found by before it.
+            start_ms = max(0, words[first].start_ms - 300)
+            follower = Follower(Track(samples, RATE, words), 8000)
+            follower.hear(line[start_ms * 8 :])
+            heard = [word.text for word in follower.words]
+            expected = [word.text for word in words if word.start_ms >= start_ms]
+            assert heard[-len(expected) :] == expected, (item.file, start_ms)
+            ends = [word.end_ms + start_ms for word in follower.words][-len(expected) :]
+            assert ends == pytest.approx([word.end_ms for word in words][-len(expected) :], abs=25), item.file
