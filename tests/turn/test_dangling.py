@@ -41,3 +41,8 @@ WORDS = "what,is,it,for,you,to,like,do,have,be,that,any,too,may,me,not,think,wel
 def test_any_words_are_judged(words: list[str]) -> None:
     score = dangling(words)
     assert score is None or 0 <= score <= 1
+
+
+def test_a_question_may_end_in_the_preposition_of_its_question_word() -> None:
+    assert dangling("which platform does the airport train leave from".split()) == STANDING
+    assert dangling("i want to leave from".split()) == DANGLING

@@ -89,7 +89,6 @@ class _Stream:
         self._call = call
         self._pending = PendingAudio(rate)
         self._pushed = asyncio.Event()
-        self._has_words = False
         self._ready: deque[Transcript] = deque()
         self._news = asyncio.Event()
         self._filter = StabilityFilter(AGREEING)
@@ -141,7 +140,7 @@ class _Stream:
     async def _work(self) -> None:
         try:
             while True:
-                if batch := self._pending.next(self._has_words):
+                if batch := self._pending.next():
                     await self._hear(batch)
                 else:
                     self._pushed.clear()
@@ -158,13 +157,11 @@ class _Stream:
         except RuntimeError as error:  # its thread has ended
             raise _closed() from error
         if batch.finish:
-            self._has_words = False
             self._filter.clear()
             text = " ".join(heard.words)
             if text or batch.finalized:
                 self._emit(Transcript(text, final=True, finalized=batch.finalized))
             return
-        self._has_words = bool(heard.words)
         if self._filter.push(heard.words):
             self._emit(Transcript(self._filter.text, final=False))
 

@@ -28,7 +28,7 @@ LEAD_IN_MS = 300
 """What is recognised of the time before the level first rose to that of voice."""
 
 QUIET_MS = 1_500
-"""An utterance without a word is over after so much quiet: the level rose for a noise."""
+"""An utterance is over after so much quiet, asked for or not: what was a noise must not stand before the next words."""
 
 
 class Batch(NamedTuple):
@@ -75,8 +75,8 @@ class PendingAudio:
         self._parts.append(None)
         self._ends += 1
 
-    def next(self, has_words: bool) -> Batch | None:
-        """What is ready, if anything is. `has_words`: some were recognised in this utterance."""
+    def next(self) -> Batch | None:
+        """What is ready, if anything is."""
         if not self._ends:
             if not self.heard_ms and self._level.last_voice_end <= self._utterance_start:
                 self._forget_silence()
@@ -84,8 +84,8 @@ class PendingAudio:
             if self._waiting < BATCH_MS * RATE // 1000:
                 return None
         samples, finalized = self._take()
-        only_noise = not has_words and min(self._level.quiet_ms, self.heard_ms) > QUIET_MS
-        finish = finalized or only_noise or self.heard_ms > UTTERANCE_S * 1000
+        quiet = min(self._level.quiet_ms, self.heard_ms) > QUIET_MS
+        finish = finalized or quiet or self.heard_ms > UTTERANCE_S * 1000
         if finish:
             self.heard_ms = 0
             self._utterance_start = self._end - self._waiting

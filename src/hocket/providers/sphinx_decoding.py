@@ -25,6 +25,9 @@ words of the phrases, higher forces other speech into them (`benchmarks/recognit
 _TELLING = frozenset({"yes", "no"})
 """Words that say something on their own, whatever retrieval thinks of them."""
 
+LEARNT_FROM = 2
+"""Words with a meaning in an utterance from which the sound of the line is learnt; a door has one at the most."""
+
 OPTIONS: dict[str, Any] = {
     "loglevel": "FATAL",
     # Second passes cost up to 2 s at the end of an utterance and make it no better.
@@ -114,24 +117,26 @@ def _dictionary(decoder: Any, clauses: list[list[str]]) -> tuple[dict[str, str],
 
 
 class Recogniser:
-    """One caller: utterances, one after the other. What was learnt of the line's sound is kept between them."""
+    """One caller: utterances, one after the other. What speech tells of the line's sound is kept between them; what
+    noise tells of it is not."""
 
     def __init__(self, models: Models) -> None:
         self._decoders = [decoder for decoder in (models.open_text(), models.phrases()) if decoder is not None]
         self._line_sounds = [decoder.get_cmn() for decoder in self._decoders]
+        self._learnt = self._line_sounds
         self._begun = False
 
     def restart(self) -> None:
         """Forget the caller; another one follows."""
         self.finish()
-        for decoder, sound in zip(self._decoders, self._line_sounds, strict=True):
-            decoder.set_cmn(sound)
+        self._learnt = self._line_sounds
 
     def hear(self, pcm: bytes) -> Choice:
         """Take 16-bit samples at `RATE`; returns the best guess at the utterance so far."""
         if pcm and not self._begun:
             self._begun = True
-            for decoder in self._decoders:
+            for decoder, sound in zip(self._decoders, self._learnt, strict=True):
+                decoder.set_cmn(sound)
                 decoder.start_utt()
         if not self._begun:
             return Choice((), False)
@@ -147,7 +152,10 @@ class Recogniser:
         self._begun = False
         for decoder in self._decoders:
             decoder.end_utt()
-        return self._choose()
+        choice = self._choose()
+        if sum(word not in STOP_WORDS for word in choice.words) >= LEARNT_FROM:
+            self._learnt = [decoder.get_cmn() for decoder in self._decoders]
+        return choice
 
     def _choose(self) -> Choice:
         open_text, *others = (hypothesis(decoder) for decoder in self._decoders)

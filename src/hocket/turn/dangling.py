@@ -29,6 +29,7 @@ from hocket.turn.lexicon import (
     SUBORDINATORS,
     THINKING,
     VERB_CALLERS,
+    VERBS,
     WEAK_MODIFIERS,
     WH,
     YES_NO,
@@ -63,6 +64,9 @@ def _preposition(words: list[str], last: str, before: str) -> float | None:
     third = words[-3] if len(words) > 2 else ""
     stranded = before in _STRANDERS or (last != "to" and (before in PRONOUNS or third in PRONOUNS))
     if stranded and before not in ARTICLES and before not in POSSESSIVES and _asks(words[-7:-1]):
+        return STANDING
+    # "which platform does the train leave from"
+    if before in VERBS and words[0] in WH and not AUXILIARIES.isdisjoint(words[1:4]):
         return STANDING
     return DANGLING
 
