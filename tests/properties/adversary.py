@@ -159,7 +159,7 @@ class World:
         orders = self.engine.handle(self.now, event)
         self.entries += [Entry(self.now, order) for order in orders]
         answers = [answer for order in orders if (answer := self._do(order))]
-        if sounding and sounding.interruptible and isinstance(event, e.SpeechStarted | e.SpeechResumed):
+        if sounding and sounding.interruptible and isinstance(event, e.SpeechStarted):
             assert sounding.paused, "the agent yields at the onset"
         self._seen(self.now, event, orders, self)
         for answer in answers:

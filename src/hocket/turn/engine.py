@@ -78,7 +78,8 @@ class TurnEngine:
                 _HANDLERS[type(event)](s, now, event)
         else:
             _HANDLERS[type(event)](s, now, event)
-            replying.next_saying(s, now)
+            if s.says:
+                replying.next_saying(s, now)
         invariants.check(s)
         out, s.out = s.out, []
         return out

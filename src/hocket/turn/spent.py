@@ -25,7 +25,9 @@ class Words(Transcript):
         """All words are dealt with; or, of a turn that is answered, its own: those after them begin the next."""
         if not self.text:
             return
-        dealt_with, since = divide(self.text, turn, len(turn.split())) if turn else (self.text, "")
+        dealt_with, since = self.text, ""
+        if turn and turn != self.text:
+            dealt_with, since = divide(self.text, turn, len(turn.split()))
         settled, unsettled = self._spent.spend(dealt_with, since)
         self.clear()
         if since:
@@ -71,6 +73,9 @@ class Spent:
 
     def spend(self, turn: str, since: str = "") -> tuple[str, str]:
         """`turn` has been dealt with, the words `since` after it have not; returns those as (settled, unsettled)."""
+        if not self._report:
+            self.words = ""
+            return since, ""
         report, said, new = self._report.split(), turn.split(), since.split()
         self._since = min(len(new), len(report))
         count = len(report) - self._since
