@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hocket.turn.anchors import DANGLING, STANDING
 from hocket.turn.dangling import dangling
 
 DANGLES = (
@@ -44,5 +45,7 @@ def test_any_words_are_judged(words: list[str]) -> None:
 
 
 def test_a_question_may_end_in_the_preposition_of_its_question_word() -> None:
-    assert dangling("which platform does the airport train leave from".split()) == STANDING
-    assert dangling("i want to leave from".split()) == DANGLING
+    stranded = "which platform does the airport train leave from"
+    assert dangling(stranded.split()) == STANDING
+    unfinished = "i want to leave from"
+    assert dangling(unfinished.split()) == DANGLING
