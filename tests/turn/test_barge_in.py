@@ -138,13 +138,13 @@ def test_words_over_music_stop_the_agent_once_they_are_stable() -> None:
     assert talk.of(StopPlayout)
 
 
-def test_a_word_without_a_voice_does_not_stop_the_agent_and_is_answered_after_it() -> None:
+def test_words_without_a_voice_do_not_stop_the_agent_and_are_answered_after_it() -> None:
     talk = talking()
-    talk.at(4000, Transcribed("please", final=False))
+    talk.at(4000, Transcribed("could you repeat that", final=False))
     assert not talk.of(StopPlayout)
     talk.finish(6000, ANSWER)
     talk.until(8000)
-    assert talk.committed == [QUESTION, "please"]
+    assert talk.committed == [QUESTION, "could you repeat that"]
 
 
 @pytest.mark.parametrize(("says", "turns"), [("yes", [QUESTION, "yes"]), ("yeah", [QUESTION])])

@@ -186,3 +186,20 @@ def test_speech_in_the_millisecond_of_the_commit_leaves_one_turn() -> None:
         talk.at(3000, SpeechStopped(2800 * MS))
         talk.until(5000)
         assert talk.heard_turns == [f"{QUESTION} on sunday"], first
+
+
+@pytest.mark.parametrize(("text", "turns"), [("half", 0), ("if", 0), ("could you repeat that", 1)])
+def test_words_without_any_voice_are_believed_when_they_are_many(text: str, turns: int) -> None:
+    talk = Talk()
+    talk.at(5000, Transcribed(text, final=True))
+    talk.until(8000)
+    assert len(talk.of(CommitTurn)) == turns
+
+
+@pytest.mark.parametrize(("text", "turns"), [("okay", 2), ("if", 1), ("yes", 2)])
+def test_after_a_question_agreement_is_an_answer_and_a_breath_is_not(text: str, turns: int) -> None:
+    talk = Talk()
+    talk.answer("can i bring my dog", "Yes. Shall I book a boat for you?")
+    talk.speak(5000, 5150, text)
+    talk.until(9000)
+    assert len(talk.of(CommitTurn)) == turns

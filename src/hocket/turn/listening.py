@@ -7,7 +7,7 @@ from typing import Final
 
 from hocket.turn import replying
 from hocket.turn.asked import OPEN
-from hocket.turn.backchannel import is_word
+from hocket.turn.backchannel import is_backchannel, is_word
 from hocket.turn.commands import Finalize, ScoreTurn, StartRetrieval
 from hocket.turn.completion import completion
 from hocket.turn.events import Transcribed
@@ -19,6 +19,12 @@ from hocket.turn.timers import Reason
 _completion: Final = lru_cache(256)(completion)
 """The same words are scored at the pause, the flip and the candidate."""
 
+VOICE_LASTS: Final = 1_500 * MS
+"""Words come so long after their voice at the latest."""
+
+VOICELESS_WORDS: Final = 3
+"""So many words are believed though the detector heard nobody."""
+
 FINAL_WAIT: Final = 800 * MS
 """How long words may still come for speech that has none yet."""
 
@@ -28,10 +34,9 @@ def floor_returned(s: State, now: int) -> None:
     if s.ended:
         return
     # "Yes" under the end of a question answers it; under a statement it was only agreement.
-    answers = is_word(s.transcript.text) or s.caller.asked.kind != OPEN.kind
     if s.caller.speaking:
         speech_started(s, now)
-    elif answers and takes_turn(s):
+    elif _says_something(s) and takes_turn(s):
         candidate(s, now)
     else:
         nothing_said(s, now)
@@ -118,12 +123,21 @@ def ask_final(s: State) -> None:
 
 
 def takes_turn(s: State) -> bool:
-    """Is this utterance more than a cough? Short speech counts when it is a word, or was asked for."""
+    """Is this utterance more than a cough? Short speech counts when it is a word, or agreement that was asked for.
+
+    Words without any voice are mostly the recogniser's own; whole phrases are somebody speaking too softly.
+    """
     text = s.transcript.text
     if not text:
         return False
-    enough = s.caller.spoken >= s.config.endpointing.min_speech_ms * MS
-    return enough or is_word(text) or s.caller.asked.kind != OPEN.kind
+    if not s.caller.speaking and s.caller.words_at - s.caller.last_speech > VOICE_LASTS:
+        return is_word(text) and len(text.split()) >= VOICELESS_WORDS
+    return s.caller.spoken >= s.config.endpointing.min_speech_ms * MS or _says_something(s)
+
+
+def _says_something(s: State) -> bool:
+    text = s.transcript.text
+    return is_word(text) or (s.caller.asked.kind != OPEN.kind and is_backchannel(text))
 
 
 def score(s: State) -> float:
