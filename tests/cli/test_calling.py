@@ -2,104 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import io
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 import soundfile
 from rich.console import Console
 
 from hocket.agent.agent import Agent
 from hocket.agent.call import Call, CallRecord
-from hocket.audio.frame import Frame
-from hocket.audio.levels import rms_dbfs
 from hocket.cli import calling
 from hocket.cli.calling import hold
 from hocket.errors import AgentError, AudioError, InputError
 from hocket.sim.loop import run as run_virtually
-from hocket.stages.stt import Transcript
-from hocket.stages.vad import OnWindow, VadWindow
 from hocket.trace.log import read_trace
 from hocket.trace.records import Closed, Opened
 from hocket.transports.script import Line, after_agent, at, during_agent
+from tests.cli.small_stages import RATE, LevelVad, WordsStt, noise
 from tests.session.making import FakeLlm, FakeTts
 
-RATE = 16_000
 QUESTION = "When do you open?"
 ANSWER = "We open at nine."
 
 
-class LevelVad:
-    """Hears speech in every frame that is loud."""
-
-    name = "level"
-
-    def __init__(self) -> None:
-        self.closed = 0
-
-    def open(self, rate: int, on_window: OnWindow) -> LevelVadStream:
-        return LevelVadStream(on_window)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-class LevelVadStream:
-    def __init__(self, on_window: OnWindow) -> None:
-        self._on_window = on_window
-
-    def push(self, frame: Frame) -> None:
-        self._on_window(VadWindow(frame.end, 0.95 if rms_dbfs(frame.samples) > -30 else 0.05))
-
-    def close(self) -> None:
-        pass
-
-
-class WordsStt:
-    """Recognises the same words whenever something loud was said before a final is asked for."""
-
-    name = "words"
-
-    async def open(self, rate: int, language: str = "en") -> WordsStream:
-        return WordsStream()
-
-
-class WordsStream:
-    def __init__(self) -> None:
-        self._heard = False
-        self._finals: asyncio.Queue[Transcript | None] = asyncio.Queue()
-
-    def push(self, frame: Frame) -> None:
-        self._heard = self._heard or rms_dbfs(frame.samples) > -30
-
-    def finalize(self) -> None:
-        self._finals.put_nowait(Transcript(QUESTION if self._heard else "", True, True))
-        self._heard = False
-
-    async def __aiter__(self) -> AsyncIterator[Transcript]:
-        while (transcript := await self._finals.get()) is not None:
-            yield transcript
-
-    async def close(self) -> None:
-        self._finals.put_nowait(None)
-
-
 def agent_of(vad: LevelVad | None = None, **options: Any) -> Agent:
-    stages: dict[str, Any] = {"stt": WordsStt(), "llm": FakeLlm((ANSWER,)), "tts": FakeTts(ms=1500)}
+    stages: dict[str, Any] = {"stt": WordsStt(QUESTION), "llm": FakeLlm((ANSWER,)), "tts": FakeTts(ms=1500)}
     instructions = options.pop("instructions", "You are being tested.")
     return Agent(instructions, name="tested", vad=vad or LevelVad(), **(stages | options))
-
-
-def noise(milliseconds: int) -> Frame:
-    samples = np.random.default_rng(1).normal(0, 6_000, RATE * milliseconds // 1000)
-    return Frame(np.clip(samples, -32768, 32767).astype(np.int16), RATE, 0)
 
 
 ASKS = [Line(noise(700), at(400))]
