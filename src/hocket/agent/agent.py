@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # these bring numpy, which a program that only declares an ag
 Instructions: TypeAlias = str | Callable[[Call], str]
 
 Preset: TypeAlias = Literal["safe", "tuned", "aggressive", "adaptive"]
-"""When a turn counts as over: after 700 ms of silence, 300, 150, or as long as the words and the sound suggest."""
+"""When a turn counts as over: after 700 ms of silence, 300, 150, or as long as the words suggest."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
