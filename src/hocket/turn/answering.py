@@ -45,7 +45,7 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
         if s.caller.speaking or reply.paused:
             _give_way(s, now)
         elif event.final:
-            listening.look_up(s)
+            replying.look_up(s, s.transcript.stable)
             replying.amend(s, now)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from hocket.turn import replying
 from hocket.turn.asked import OPEN
 from hocket.turn.backchannel import is_backchannel, is_word
-from hocket.turn.commands import Finalize, ScoreTurn, StartRetrieval
+from hocket.turn.commands import Finalize, ScoreTurn
 from hocket.turn.completion import completion
 from hocket.turn.events import Transcribed
 from hocket.turn.meaning import same_meaning
@@ -67,7 +67,7 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
     if reply and not same_meaning(reply.text, text):
         replying.drop(s, "the words changed")
         s.speculation.outcomes.append(False)
-    look_up(s)
+    replying.look_up(s, s.transcript.stable)
     if s.caller.speaking:
         s.timers.set(Reason.STUCK, now + s.config.endpointing.stuck_ms * MS)
         if s.caller.quiet:
@@ -88,7 +88,7 @@ def turn_scored(s: State, now: int) -> None:
 def candidate(s: State, now: int) -> None:
     """First stage: everything downstream starts."""
     ask_final(s)
-    look_up(s)
+    replying.look_up(s, s.transcript.stable)
     s.emit(ScoreTurn())
     _after_candidate(s, now)
 
@@ -106,13 +106,6 @@ def _after_candidate(s: State, now: int) -> None:
         flip = s.caller.last_speech = s.caller.words_at
     s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
     _speculate_if_worth(s, now)
-
-
-def look_up(s: State) -> None:
-    """Knowledge for the words that will hardly change any more; asked for once."""
-    if s.config.retrieve and (words := s.transcript.stable) and words != s.speculation.looked_up:
-        s.speculation.looked_up = words
-        s.emit(StartRetrieval(words))
 
 
 def ask_final(s: State) -> None:

@@ -15,6 +15,7 @@ from hocket.turn.commands import (
     EndCall,
     StartPlayout,
     StartReply,
+    StartRetrieval,
     StartSay,
     StopPlayout,
 )
@@ -35,7 +36,19 @@ def speculate(s: State) -> None:
     assert s.transcript.text, "a reply answers words"
     s.reply = Reply(s.ids.next_reply(), s.transcript.text)
     s.speculation.calls += 1
-    s.emit(StartReply(s.reply.id, s.reply.text, speculative=True))
+    _begin(s, s.reply, speculative=True)
+
+
+def look_up(s: State, words: str) -> None:
+    """Knowledge for these words, once."""
+    if s.config.retrieve and words and words != s.speculation.looked_up:
+        s.speculation.looked_up = words
+        s.emit(StartRetrieval(words))
+
+
+def _begin(s: State, reply: Reply, *, speculative: bool) -> None:
+    look_up(s, reply.text)  # an index in this process has answered before the model is asked
+    s.emit(StartReply(reply.id, reply.text, speculative=speculative))
 
 
 def commit(s: State, now: int) -> None:
@@ -59,7 +72,7 @@ def commit(s: State, now: int) -> None:
     s.history.user(text)
     s.emit(CommitTurn(reply.turn, text, reply.id))
     if fresh:
-        s.emit(StartReply(reply.id, text, speculative=False))
+        _begin(s, reply, speculative=False)
     _take_floor(s, reply, now)
     tools.run_waiting(s, reply, now)
 
@@ -76,7 +89,7 @@ def amend(s: State, now: int) -> None:
         return  # what has been done cannot be undone; the model sees the right words next time
     _silence(s, reply, "the final differs")
     s.reply = Reply(s.ids.next_reply(), text, turn=reply.turn)
-    s.emit(StartReply(s.reply.id, text, speculative=False))
+    _begin(s, s.reply, speculative=False)
     _take_floor(s, s.reply, now)
 
 
