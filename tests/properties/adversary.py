@@ -233,6 +233,7 @@ class World:
                 self._begin(reply, interruptible=self._may_be_interrupted(text, kind), answers=False)
             case c.CancelReply(reply):
                 if self.voice and self.voice.id == reply:
+                    assert not self.voice.open, "what sounds is stopped before it is given up"
                     self.voice = None
             case c.StartPlayout():
                 assert self.voice
