@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODELS := .venv/.models
 
-.PHONY: demo test check bench soak setup clean
+.PHONY: demo test check bench setup clean
 
 demo: $(MODELS) ## hold one real-time call with recorded callers, offline
 	@$(BIN)/hocket demo

@@ -36,3 +36,17 @@ def heard(samples: NDArray[np.float64], rate: int, *, floor_db: float, bridge_ms
 def nearest(value: float, candidates: list[float]) -> float:
     """The candidate closest to a value."""
     return min(candidates, key=lambda candidate: abs(candidate - value))
+
+
+def last_voice(samples: NDArray[np.float64], rate: int, until_ms: float) -> float:
+    """The end, in ms, of the last 10 ms before `until_ms` that are 10 dB above the line's noise: the quietest 40 ms of
+    the three seconds before, and nothing under -67 dBFS."""
+    step = rate // 100
+    end = int(until_ms / 10)
+    start = max(0, end - 300)
+    frames = samples[start * step : end * step].reshape(-1, step)
+    power = (frames**2).mean(axis=1) + 1e-12
+    quietest = np.convolve(power, np.full(4, 0.25), "valid").min()
+    floor_db = max(-67.0, 10 * np.log10(quietest))
+    loud = np.flatnonzero(10 * np.log10(power) > floor_db + 10)
+    return float((start + loud[-1] + 1) * 10) if len(loud) else until_ms

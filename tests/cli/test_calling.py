@@ -181,7 +181,6 @@ def test_the_stages_are_closed_when_the_call_is_over_and_when_it_cannot_begin(tm
     assert vad.closed == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the transcript is printed as rich markup: brackets vanish, or end the command")
 @pytest.mark.parametrize("words", ["It is [bold]nine[/bold].", "Press [/stop].", "We are open :clock9: today."])
 def test_words_are_printed_as_they_are(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hold(agent_of(llm=FakeLlm((words,))), ASKS, tmp_path, fast=True)

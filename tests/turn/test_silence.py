@@ -166,3 +166,13 @@ def test_the_longest_duration_is_not_talked_away() -> None:
     assert talk.of(StartPlayout)
     talk.until(18_001)
     assert talk.of(EndCall) == [EndCall(TOO_LONG)]
+
+
+@pytest.mark.parametrize(("own", "heard"), [({"slow": "Let me look."}, ["Let me look."]), ({"slow": ""}, [])])
+def test_a_running_tool_has_a_filler_of_its_own(own: dict[str, str], heard: list[str]) -> None:
+    talk = Talk(TurnConfig(tool_fillers=own))
+    talk.speak(1000, 2000, QUESTION)
+    talk.until(2300)
+    talk.ask_tool(2400, "slow")
+    talk.until(3500)
+    assert [order.text for order in talk.of(PlayFiller)] == heard

@@ -93,7 +93,16 @@ class Assembly:
         """Synthesise the agent's fixed sentences for lines of `rate` Hertz, so that no call waits for them."""
         sayings = self._sayings.setdefault(rate, Sayings(self.tts, rate))
         config = self.config
-        await sayings.prepare((config.greeting, *config.fillers, *config.reprompts, config.goodbye, config.apology))
+        await sayings.prepare(
+            (
+                config.greeting,
+                *config.fillers,
+                *config.tool_fillers.values(),
+                *config.reprompts,
+                config.goodbye,
+                config.apology,
+            )
+        )
         return sayings
 
     async def session(
@@ -150,5 +159,6 @@ def turn_config(agent: Agent, has_knowledge: bool) -> TurnConfig:
         fillers=(manners.filler,) if manners.filler else (),
         no_input_ms=round(manners.no_input_s * 1000),
         max_duration_ms=round(manners.max_duration_s * 1000),
+        tool_fillers={tool.name: tool.filler for tool in agent.tools.values() if tool.filler is not None},
         tool_deadlines_ms={tool.name: round(tool.deadline_s * 1000) for tool in agent.tools.values()},
     )

@@ -14,7 +14,10 @@ from hocket.cli.report import report
 from hocket.errors import HocketError, InputError, MissingError
 
 app: Final = typer.Typer(
-    help="Voice agents that answer as fast as people do.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help="Voice agents that answer as fast as people do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 for command in (demo, call, report, models):
     app.command()(command)

@@ -7,16 +7,18 @@ import contextlib
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from hocket.agent.agent import Agent
 from hocket.agent.call import CallRecord
 from hocket.assembly import assemble
 from hocket.errors import InputError
+from hocket.observe.bars import plain
 from hocket.observe.live import LiveView
 from hocket.observe.report import write_report
 from hocket.observe.timeline import summary_table, turn_waterfall
@@ -29,6 +31,10 @@ from hocket.transports.script import Line
 from hocket.transports.wav import open_audio
 
 T = TypeVar("T")
+
+CALL_RATE: Final = 16_000
+TAIL_MS: Final = 2_500
+"""How long the caller stays silent on the line after the last answer: a slow tool's comes after its filler."""
 
 
 class WatchedTrace(TraceLog):
@@ -51,9 +57,7 @@ def hold(agent: Agent, lines: Sequence[Line], out: Path, *, fast: bool) -> CallR
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {out} cannot be made ({error.strerror}): give another with --out.") from None
-    with (out / "trace.jsonl").open("wb") as sink:
-        trace = WatchedTrace(sink)
-        record = _run(_call(agent, lines, out / "call.wav", trace, console, fast), fast)
+    trace, record = _run(_call(agent, lines, out, console, fast), fast)
     (out / "call.json").write_bytes(record.to_json())
     _show(console, trace, record, out)
     return record
@@ -69,22 +73,27 @@ def _check(lines: Sequence[Line]) -> None:
 
 
 async def _call(
-    agent: Agent, lines: Sequence[Line], recording: Path, trace: WatchedTrace, console: Console, fast: bool
-) -> CallRecord:
-    transport = FilesTransport(lines, recording=recording)
-    with _progress(console, "loading the recogniser and the voice"):
-        assembly = assemble(agent)
-        ready = await assembly.__aenter__()
-    try:
+    agent: Agent, lines: Sequence[Line], out: Path, console: Console, fast: bool
+) -> tuple[TraceLog, CallRecord]:
+    recording = out / "call.wav"
+    async with contextlib.AsyncExitStack() as opened:
+        with _progress(console, "loading the recogniser and the voice"):
+            ready = await opened.enter_async_context(assemble(agent))
+            await ready.prepare(CALL_RATE)
+        # Opened last: a call that cannot begin leaves an earlier one's trace alone.
+        trace = WatchedTrace(opened.enter_context((out / "trace.jsonl").open("wb")))
+        transport = FilesTransport(lines, rate=CALL_RATE, recording=recording, tail_ms=TAIL_MS)
         session = await ready.session(transport, call_id="call", trace=trace, recording=recording)
-        console.print(f"[dim]stt {ready.stt.name} · llm {ready.llm.name} · voice {ready.tts.name}[/dim]")
-        if fast or not console.is_terminal:
-            return await session.run()
+        names = plain(f"stt {ready.stt.name} · llm {ready.llm.name} · voice {ready.tts.name}")
+        console.print(Text(names, style="dim"))
+        if fast:
+            with _progress(console, "holding the call in virtual time"):
+                return trace, await session.run()
+        if not console.is_terminal:
+            return trace, await session.run()
         trace.view = LiveView()
         with Live(trace.view, console=console, refresh_per_second=12, transient=True):
-            return await session.run()
-    finally:
-        await assembly.__aexit__(None, None, None)
+            return trace, await session.run()
 
 
 def _run(call: Coroutine[Any, Any, T], fast: bool) -> T:
@@ -105,12 +114,14 @@ def _progress(console: Console, what: str) -> Iterator[None]:
 def _show(console: Console, trace: TraceLog, record: CallRecord, out: Path) -> None:
     found = turns(trace.entries)
     for entry in record.transcript:
-        who = "[cyan]caller[/cyan]" if entry.who == "caller" else "[green]agent [/green]"
-        cut = " [dim](interrupted)[/dim]" if entry.interrupted else ""
-        console.print(f"{entry.at_ms / 1000:7.1f} s  {who}  {entry.text}{cut}")
+        style = "cyan" if entry.who == "caller" else "green"
+        line = Text(f"{entry.at_ms / 1000:7.1f} s  ").append(f"{entry.who:<6}  ", style=style)
+        line.append(plain(entry.text)).append(" (interrupted)" if entry.interrupted else "", style="dim")
+        console.print(line)
     for turn in found:
         console.print(turn_waterfall(turn))
     console.print(summary_table(found))
     write_report(trace.entries, out / "report.html", out / "call.wav")
-    console.print(f"ended: {record.reason}")
-    console.print(f"[bold]{out}/[/bold] call.wav (caller left, agent right) · trace.jsonl · call.json · report.html")
+    console.print(Text(plain(f"ended: {record.reason}")))
+    left = " call.wav (caller left, agent right) · trace.jsonl · call.json · report.html"
+    console.print(Text(plain(f"{out}/"), style="bold").append(left, style="not bold"))

@@ -214,8 +214,8 @@ class Session:
             return
         self._opened = True
         self._begin_trace(epoch)
-        self._subscribers.started(self._head.media_epoch)
         self._turns.post(CallStarted())
+        self._subscribers.started(self._head.media_epoch)
 
     def _begin_trace(self, epoch: int | None = None) -> None:
         """Media time begins with the caller's first sample, or now if there is none yet."""

@@ -36,7 +36,7 @@ class Activity:
         self.speaking = False
         self._paused = False
         self._onset = 0
-        self._voice_began = 0
+        self._voice_began = 0  # after the last quiet
         self._last_voice = 0
         self._known = 0  # the level is known up to here
         self._stopped = 0  # the last speech before this
@@ -75,6 +75,7 @@ class Activity:
 
     def _last_speech(self, flip: int) -> int:
         heard = self._last_voice
-        if min(flip, self._known) - heard < 10 * _MS:  # loud to the end: the level cannot tell
+        loud_to_the_end = min(flip, self._known) - heard < 10 * _MS
+        if loud_to_the_end and self._voice_began < self._onset - BACK:  # and loud before: the level cannot tell
             heard = flip - LATENESS
         return max(self._onset, min(heard, flip))

@@ -33,5 +33,7 @@ class TurnConfig(msgspec.Struct, frozen=True):
     """A committed reply that has no audio by then is given up."""
     tool_ms: int = 10_000
     """Deadline of a tool that has none of its own."""
+    tool_fillers: dict[str, str] = {}
+    """Tool name -> what is said instead of a filler while it runs; empty for nothing."""
     tool_deadlines_ms: dict[str, int] = {}
     """Tool name -> its own deadline."""

@@ -276,7 +276,7 @@ def _take_floor(s: State, reply: Reply, now: int) -> None:
     s.timers.stop(Reason.NO_INPUT, Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
     if not reply.ready:
         s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
-    if reply.kind is None and s.config.fillers:
+    if reply.kind is None and (s.config.fillers or s.config.tool_fillers):
         s.timers.set(Reason.OWED, max(now + _OWED_LEAST, s.caller.last_speech + s.config.owed_ms * MS))
     open_gate(s, reply)
 

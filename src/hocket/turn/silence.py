@@ -6,7 +6,7 @@ from typing import Final
 
 from hocket.turn import replying
 from hocket.turn.commands import PlayFiller
-from hocket.turn.state import MS, Ending, Saying, State
+from hocket.turn.state import MS, Ending, Reply, Saying, State
 from hocket.turn.timers import Reason
 
 FILLER_GAP: Final = 4_000 * MS
@@ -30,14 +30,24 @@ def call_started(s: State, now: int) -> None:
 def owed(s: State, now: int) -> None:
     """The caller has waited long enough for a sound."""
     reply = s.reply
-    assert reply and reply.committed and not reply.audible and s.config.fillers
+    assert reply and reply.committed and not reply.audible
     if reply.paused:
         s.timers.set(Reason.OWED, s.timers.due(Reason.DECIDE))  # owed the more if it was only a cough
         return
-    if not reply.gate_open:
-        s.emit(PlayFiller(reply.id, s.config.fillers[reply.fillers % len(s.config.fillers)]))
+    if not reply.gate_open and (words := _filler(s, reply)):
+        s.emit(PlayFiller(reply.id, words))
         reply.fillers += 1
     s.timers.set(Reason.OWED, now + FILLER_GAP)
+
+
+def _filler(s: State, reply: Reply) -> str:
+    """What a running tool has to say for itself the first time, else the agent's fillers in turn; empty for none."""
+    if not reply.fillers:
+        for tool in s.tools.values():
+            if tool.name in s.config.tool_fillers:
+                return s.config.tool_fillers[tool.name]
+    fillers = s.config.fillers
+    return fillers[reply.fillers % len(fillers)] if fillers else ""
 
 
 def no_input(s: State, now: int) -> None:
