@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from hocket.assembly import providers
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, HocketError
 from hocket.providers.responder import Responder
 from hocket.sim.delays import Delays
 from hocket.sim.speaking import SimLlm
@@ -45,3 +45,24 @@ def test_a_provider_is_imported_when_it_is_named_and_not_before() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("named", "variable"),
+    [
+        ("openai/gpt-4.1", "OPENAI_API_KEY"),
+        ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
+        ("groq", "GROQ_API_KEY"),
+    ],
+)
+def test_a_hosted_model_without_its_key_says_which_is_missing(
+    named: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(HocketError, match=variable if "/" in named else "groq"):
+        providers.llm(named)
+
+
+def test_a_hosted_recogniser_is_made_by_its_name() -> None:
+    assert providers.stt("deepgram/nova-3", ()).name.startswith("deepgram")
+    assert providers.stt("deepgram/flux-general-en", ()).name.startswith("deepgram")

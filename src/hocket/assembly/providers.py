@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from hocket.errors import ConfigError
@@ -21,12 +22,16 @@ def vad(named: str | Vad | None) -> Vad:
 
 def stt(named: str | Stt | None, phrases: Sequence[str]) -> Stt:
     """The recogniser, biased to `phrases` where it can be; embedded pocketsphinx when None."""
-    return _resolve("stt", named, "pocketsphinx", {"pocketsphinx": lambda _: _pocketsphinx(phrases)})
+    makers: dict[str, Callable[[str], Stt]] = {
+        "pocketsphinx": lambda _: _pocketsphinx(phrases),
+        "deepgram": lambda model: _deepgram(model or "nova-3"),
+    }
+    return _resolve("stt", named, "pocketsphinx", makers)
 
 
 def llm(named: str | Llm | None) -> Llm:
     """The model; the offline responder when None."""
-    return _resolve("llm", named, "responder", _LLM)
+    return _resolve("llm", named, "responder", _llm_makers())
 
 
 def tts(named: str | Tts | None) -> Tts:
@@ -56,6 +61,33 @@ def _pocketsphinx(phrases: Sequence[str]) -> Stt:
     return Pocketsphinx(phrases)
 
 
+def _deepgram(model: str) -> Stt:
+    from hocket.providers.deepgram import Deepgram, DeepgramFlux
+
+    return DeepgramFlux(model) if model.startswith("flux") else Deepgram(model)
+
+
+def _llm_makers() -> dict[str, Callable[[str], Llm]]:
+    from hocket.providers.openai_presets import VENDORS
+
+    makers: dict[str, Callable[[str], Llm]] = {"responder": _responder, "anthropic": _anthropic}
+    for vendor in VENDORS:
+        makers[vendor] = partial(_openai_chat, vendor)
+    return makers
+
+
+def _openai_chat(vendor: str, model: str) -> Llm:
+    from hocket.providers.openai_presets import openai_chat
+
+    return openai_chat(f"{vendor}/{model}")
+
+
+def _anthropic(model: str) -> Llm:
+    from hocket.providers.anthropic import Anthropic
+
+    return Anthropic(model) if model else Anthropic()
+
+
 def _responder(model: str) -> Llm:
     from hocket.providers.responder import Responder
 
@@ -81,5 +113,4 @@ def _offline(model: str) -> Tts:
 
 
 _VAD: Final[dict[str, Callable[[str], Vad]]] = {"silero": _silero}
-_LLM: Final[dict[str, Callable[[str], Llm]]] = {"responder": _responder}
 _TTS: Final[dict[str, Callable[[str], Tts]]] = {"flite": _flite, "espeak": _espeak, "offline": _offline}
