@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def no_voice(*_: object) -> None:
         raise MissingError("There is no apt-get here.")
 
-    monkeypatch.setattr("hocket.cli.models.load_flite", no_voice)
-    monkeypatch.setattr("hocket.cli.models.fetch_flite", no_voice)
+    module = importlib.import_module("hocket.cli.models")  # the package has a command of that name
+    monkeypatch.setattr(module, "load_flite", no_voice)
+    monkeypatch.setattr(module, "fetch_flite", no_voice)
     return tmp_path
 
 
