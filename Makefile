@@ -20,7 +20,8 @@ check: $(MODELS) ## format, lint, types, layers, tests
 	@$(BIN)/python -m pytest
 
 bench: $(MODELS) ## print every figure of the README and write benchmarks/results
-	@for question in benchmarks/[a-z]*.py; do $(BIN)/python $$question || exit 1; done
+	@for question in benchmarks/[a-z]*.py; do \
+		$(BIN)/python -m benchmarks.$$(basename $$question .py) || exit 1; done
 
 setup: $(MODELS)
 
