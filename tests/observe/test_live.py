@@ -4,7 +4,7 @@ import pytest
 
 from hocket.clock import MS
 from hocket.observe.live import LiveView
-from hocket.trace.records import Entry
+from hocket.trace.records import Entry, Mark
 from tests.observe.drawing import drawn
 from tests.trace.golden_traces import golden
 from tests.trace.make import TurnSpec, call, calm_call
@@ -76,6 +76,17 @@ def test_the_last_turn_is_explained_as_soon_as_it_is_heard() -> None:
     assert "vad 100 + silence 110 + confirm 60 + llm 101 + segment 36 + tts 100 + playout 8 = 515 ms" in shown
     assert "515 ms" in line(shown, "caller when")
     assert "last turn “are you open on sunday”" in at(golden("barge_in"), 4500)
+
+
+def test_a_clock_that_goes_on_between_two_records_changes_nothing() -> None:
+    """On a wall clock the mark of the first audible sample is microseconds older than the fact that follows it."""
+    entries = [
+        Entry(entry.now - 7_000, entry.record)
+        if isinstance(entry.record, Mark) and entry.record.stage == "playout" and entry.record.step == "first"
+        else entry
+        for entry in golden("cold")
+    ]
+    assert "last turn “when are you open”" in at(entries, 2520, 120)
 
 
 def test_a_view_that_was_told_nothing_can_be_drawn() -> None:

@@ -291,7 +291,7 @@ class _LastTurn:
             self._recent = deque([entry for entry in self._recent if now - entry.now < 60 * SECOND], maxlen=_RECENT)
         if not isinstance(record, PlayoutStarted):
             return None
-        found = [turn for turn in turns(list(self._recent)) if turn.times.first_audible == now]
+        found = [turn for turn in turns(list(self._recent)) if turn.reply == record.reply]
         if found and found[-1].response_latency is not None:
             self._turn = found[-1]
             return self._turn
