@@ -72,17 +72,24 @@ async def hold(clips: list[str], recording: Path) -> list[Entry]:
         return session.trace.entries
 
 
-def stops(recording: Path) -> list[float]:
-    """For each time the caller starts while the agent is heard: ms until the agent is not heard."""
+def stops(clips: list[str], recording: Path) -> list[float]:
+    """For each clip whose first word begins while the agent is heard: ms until the agent is not heard."""
     caller, agent, rate = listen.channels(recording)
-    voice = listen.heard(caller, rate, floor_db=-40, bridge_ms=600)
     agents = listen.heard(agent, rate, floor_db=-50, bridge_ms=250)
     found = []
-    for onset, _ in voice:
-        for start, end in agents:
-            if start + 500 < onset < end:
-                found.append(end - onset)
+    for file in clips:
+        onset = listen.place(speech.clip(file), caller) * 1000 / rate + first_word_ms(file)
+        found += [end - onset for start, end in agents if start + 500 < onset < end]
     return found
+
+
+def first_word_ms(file: str) -> float:
+    """Where the speech of a clip begins: by its aligned words where they can be trusted, else by its energy."""
+    clip = speech.manifest()[file]
+    if clip.words_auto and (clip.align_score or 0) >= 0.93:
+        return clip.words_auto[0][1] * 1000
+    assert clip.auto_vad
+    return clip.auto_vad[0][0] * 1000
 
 
 def errors(entries: list[Entry], recording: Path) -> list[float]:
@@ -111,7 +118,7 @@ def measure() -> Measured:
         for start in track(range(0, len(chosen), CALLS_OF), description="calls"):
             recording = Path(folder) / f"{start}.wav"
             entries = run(hold(chosen[start : start + CALLS_OF], recording), limit_s=7200)
-            measured.stop_ms += stops(recording)
+            measured.stop_ms += stops(chosen[start : start + CALLS_OF], recording)
             measured.estimate_error_ms += errors(entries, recording)
     return measured
 

@@ -50,3 +50,10 @@ def last_voice(samples: NDArray[np.float64], rate: int, until_ms: float) -> floa
     floor_db = max(-67.0, 10 * np.log10(quietest))
     loud = np.flatnonzero(10 * np.log10(power) > floor_db + 10)
     return float((start + loud[-1] + 1) * 10) if len(loud) else until_ms
+
+
+def place(clip: NDArray[np.int16], samples: NDArray[np.float64]) -> int:
+    """At which sample of a recording a clip was said: where the two agree best."""
+    size = 1 << (len(samples) + len(clip)).bit_length()
+    wanted = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(clip.astype(np.float64), size))
+    return int(np.argmax(np.fft.irfft(wanted, size)[: len(samples)]))
