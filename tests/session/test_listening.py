@@ -82,7 +82,7 @@ def with_listening(
     async def body() -> None:
         news, vad_ = News(), vad or FakeVad()
         tasks = Tasks(news.failed)
-        listening = Listening(vad_, stt, RATE, news.post, news.mark)
+        listening = Listening(vad_, stt, RATE, news.post, news.mark, lambda: False)
         assert vad_.open_streams == 0, "nothing is held before the call begins"
         try:
             await listening.open("en", tasks.start)

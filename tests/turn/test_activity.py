@@ -121,3 +121,10 @@ def test_whatever_is_heard_edges_alternate_and_times_go_on(voice: Spans, detecte
                 assert at <= last_speech <= now * MS
                 speaking = paused = False
                 at = last_speech
+
+
+def test_a_soft_onset_counts_while_the_agent_is_heard() -> None:
+    for overlapping in (False, True):
+        activity = Activity()
+        activity.overlapping = overlapping
+        assert (activity.window(0, 32 * MS, 0.35) is not None) is overlapping

@@ -37,8 +37,15 @@ class Listening:
     """Hears one caller."""
 
     def __init__(
-        self, vad: Vad, stt: Stt, rate: int, post: Callable[[Event], None], mark: Callable[[Mark], None]
+        self,
+        vad: Vad,
+        stt: Stt,
+        rate: int,
+        post: Callable[[Event], None],
+        mark: Callable[[Mark], None],
+        agent_is_heard: Callable[[], bool],
     ) -> None:
+        self._agent_is_heard = agent_is_heard
         self._vad = vad
         self._rate = rate
         self._post = post
@@ -87,6 +94,7 @@ class Listening:
     def _window(self, window: VadWindow) -> None:
         start, end = self._time(self._last_window), self._time(window.end)
         self._last_window = window.end
+        self._activity.overlapping = self._agent_is_heard()
         self._tell(self._activity.window(start, end, window.probability))
 
     def _tell(self, event: Event | None) -> None:

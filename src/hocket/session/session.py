@@ -109,7 +109,9 @@ class Session:
         self._turns = Turns(config, trace or TraceLog(), self._do, self._failed)
         post, mark = self._turns.post, self._turns.mark
         self._speaker = Speaker(stages.transport, wheel, self._playout, mark, self._failed)
-        self._listening = Listening(stages.vad, stages.stt, stages.transport.input_rate, post, mark)
+        self._listening = Listening(
+            stages.vad, stages.stt, stages.transport.input_rate, post, mark, self._agent_is_heard
+        )
         self._tool_calls = ToolCalls(self.call, agent.tools, post, mark, self._tasks.start)
         self._retrieval = Retrieval(stages.retriever, self._tasks.start, mark) if stages.retriever else None
         self._replying = Replying(
@@ -216,6 +218,9 @@ class Session:
         self._begin_trace(epoch)
         self._turns.post(CallStarted())
         self._subscribers.started(self._head.media_epoch)
+
+    def _agent_is_heard(self) -> bool:
+        return self._turns.engine.phase is Phase.SPEAKING
 
     def _begin_trace(self, epoch: int | None = None) -> None:
         """Media time begins with the caller's first sample, or now if there is none yet."""

@@ -15,6 +15,10 @@ _MS: Final = 1_000_000
 THRESHOLD: Final = 0.45
 """Probability from which a window is speech."""
 
+OVERLAP_THRESHOLD: Final = 0.3
+"""The same while the agent is heard: soft first sounds ("s", "f") are worth yielding to, because a yield for nothing
+costs a short pause and a voice that is not yielded to costs the caller's patience."""
+
 QUIET: Final = 80 * _MS
 """A level so long below that of voice is a pause and not the closure of a consonant."""
 
@@ -30,10 +34,12 @@ Edge: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
 class Activity:
     """The caller's voice on one line."""
 
-    __slots__ = ("_known", "_last_voice", "_onset", "_paused", "_stopped", "_voice_began", "speaking")
+    __slots__ = ("_known", "_last_voice", "_onset", "_paused", "_stopped", "_voice_began", "overlapping", "speaking")
 
     def __init__(self) -> None:
         self.speaking = False
+        self.overlapping = False
+        """The agent is heard at this moment."""
         self._paused = False
         self._onset = 0
         self._voice_began = 0  # after the last quiet
@@ -59,7 +65,7 @@ class Activity:
 
     def window(self, start: int, end: int, probability: float) -> Edge | None:
         """The detector's verdict on the audio from `start` to `end`."""
-        if probability >= THRESHOLD:
+        if probability >= (OVERLAP_THRESHOLD if self.overlapping else THRESHOLD):
             if self.speaking:
                 return None
             self.speaking = True
