@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from tests import speech
 
 
-def pytest_report_header() -> str:
-    return f"human speech: {len(speech.manifest())} clips from {speech.folder()}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"human speech: {len(speech.manifest())} clips from {speech.folder().name}/")
