@@ -10,20 +10,11 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-from typing import Protocol
 
 MS = 1_000_000
 """Nanoseconds in a millisecond. Times inside hocket are integer nanoseconds."""
 
 SECOND = 1_000 * MS
-
-
-class Clock(Protocol):
-    """Where a session gets its `now` from."""
-
-    def now(self) -> int:
-        """Monotonic time in nanoseconds."""
-        ...
 
 
 class LoopClock:

@@ -51,17 +51,6 @@ def test_stable_is_what_the_last_two_reports_agree_on() -> None:
     assert transcript.stable == "Book a table for two"
 
 
-def test_a_withdrawn_turn_comes_first() -> None:
-    transcript = reported(("on friday", False), ("on friday at six", False))
-    transcript.prepend("a table for two")
-    assert transcript.text == "a table for two on friday at six"
-    assert transcript.stable == "a table for two on friday"
-    transcript.update("On Friday at six", True)
-    assert transcript.text == "a table for two On Friday at six"
-    transcript.prepend("")
-    assert transcript.text == "a table for two On Friday at six"
-
-
 def test_clear_forgets_everything() -> None:
     transcript = reported(("a", True), ("b", False), ("b c", False))
     transcript.clear()

@@ -35,11 +35,6 @@ def rms_dbfs(samples: Samples) -> float:
     return 10 * log10(max(float(values.dot(values)) / len(values), _SILENCE_POWER) / _FULL_SCALE_POWER)
 
 
-def peak(samples: Samples) -> int:
-    """The largest magnitude, 0 to 32768."""
-    return int(np.abs(samples.astype(np.int32)).max(initial=0))
-
-
 def split_10ms(samples: Samples, rate: int) -> list[Samples]:
     """Views of 10 ms each; the last may be shorter."""
     step = rate // 100

@@ -45,16 +45,6 @@ class Transcript:
             self._interim = text
             self.text = _both(self._settled, text)
 
-    def prepend(self, text: str) -> None:
-        """Put the words of a withdrawn turn before these."""
-        self._settled = _both(text.strip(), self._settled)
-        self.text = _both(self._settled, self._interim)
-
-    def forget_settled(self) -> None:
-        """Forget the words that are in finals: they have been dealt with."""
-        self._settled = ""
-        self.text = self._interim
-
     def clear(self) -> None:
         """Forget all words: the turn is over."""
         self.text = self._settled = self._interim = self._previous = ""
