@@ -37,8 +37,10 @@ class EventReader:
 
     def feed(self, piece: bytes) -> Iterator[ServerEvent]:
         """The events that end within this piece. An event that the stream breaks off is never given."""
+        if not piece:
+            return
         # A CR at the end of one piece and an LF at the start of the next are one line's end.
-        if self._skip_lf and piece:
+        if self._skip_lf:
             self._skip_lf = False
             piece = piece.removeprefix(b"\n")
         self._size += len(piece)
