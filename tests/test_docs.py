@@ -18,8 +18,12 @@ from typer.main import get_command
 from hocket.agent.agent import Agent, Stages
 from hocket.agent.call import Call, CallRecord, EventKind, ToolRun, TranscriptEntry
 from hocket.agent.loader import load_agent
+from hocket.assembly import providers
+from hocket.assembly.doctor import KEYS
 from hocket.cli import app
 from hocket.cli.calling import hold
+from hocket.errors import ConfigError
+from hocket.providers.openai_presets import PRESETS, VENDORS
 from hocket.trace.critical_path import PART_NAMES
 from hocket.trace.records import TimeKind
 from hocket.transports.script import Line, after_agent
@@ -242,7 +246,8 @@ def test_the_stage_that_is_written_step_by_step_keeps_its_contract() -> None:
 def test_the_table_of_stages_is_complete() -> None:
     text = (HOW_TO / "write-a-stage.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(stages/\w+\.py)` \| `(\w+)`", text))
-    files = {f"stages/{path.name}" for path in (ROOT / "src/hocket/stages").glob("[a-z]*.py")}
+    stages = (ROOT / "src/hocket/stages").glob("[a-z]*.py")
+    files = {f"stages/{path.name}" for path in stages if "(Protocol)" in path.read_text(encoding="utf-8")}
     assert {file for file, _ in named} == files
     for file, protocol in named:
         assert f"\nclass {protocol}(Protocol):" in (ROOT / "src/hocket" / file).read_text(encoding="utf-8")
@@ -251,3 +256,66 @@ def test_the_table_of_stages_is_complete() -> None:
 def test_the_table_of_events_is_complete() -> None:
     text = (HOW_TO / "write-an-agent.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(get_args(EventKind))
+
+
+@pytest.mark.parametrize("written", ["the_contract", "failures", "a_warm_voice"])
+def test_the_provider_that_is_built_step_by_step_passes_its_own_tests(written: str) -> None:
+    found = executed(HOW_TO / "add-a-provider.md")
+    (test,) = (value for name, value in found.items() if name.startswith("test_") and written in name)
+    test()
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, without their heads."""
+    section = (HOW_TO / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert section, f"{page} has no {heading}"
+    table = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_the_table_of_models_is_that_of_the_code() -> None:
+    found = rows("choose-providers.md", "Language models")
+    names = [row[0].strip("`") for row in found]
+    assert names == [*VENDORS, "anthropic", "responder"]
+    for name, title, key, presets in found[: len(VENDORS)]:
+        vendor = VENDORS[name.strip("`")]
+        assert title == vendor.title
+        assert key == (f"`{vendor.variable}`" if vendor.variable else f"none; listens on {vendor.base_url[7:]}")
+        assert re.findall(r"`([^`]+)`", presets) == [
+            preset.partition("/")[2] for preset in PRESETS if preset.startswith(f"{vendor.name}/")
+        ]
+    assert found[-2][2] == f"`{KEYS['anthropic']}`"
+
+
+@pytest.mark.parametrize("heading", ["Speech-to-text", "Text-to-speech"])
+def test_the_names_of_recognisers_and_voices_are_known(heading: str) -> None:
+    resolve = providers.tts if heading == "Text-to-speech" else lambda name: providers.stt(name, ())
+    with pytest.raises(ConfigError) as unknown:
+        resolve("nobody")
+    known = set(re.findall(r"[a-z]+", str(unknown.value).partition("use one of ")[2].partition(", or give")[0]))
+    found = rows("choose-providers.md", heading)
+    assert {row[0].strip("`").partition("/")[0] for row in found} == known
+    for row in found:
+        name = row[0].strip("`")
+        assert row[1] == (f"`{KEYS[vendor]}`" if (vendor := name.partition("/")[0]) in KEYS else "none")
+
+
+@pytest.mark.parametrize(
+    "name", ["deepgram/nova-3", "deepgram/flux-general-en", "elevenlabs/flash-2.5", "cartesia/sonic-3.5"]
+)
+def test_hosted_recognisers_and_voices_are_what_the_page_says(name: str) -> None:
+    named = [row for heading in ("Speech-to-text", "Text-to-speech") for row in rows("choose-providers.md", heading)]
+    (row,) = (row for row in named if row[0] == f"`{name}`")
+    if name.startswith("deepgram"):
+        assert providers.stt(name, ()).name == name
+    else:
+        voice = providers.tts(name)
+        assert voice.takes == row[3]
+
+
+def test_its_agents_can_be_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = executed(HOW_TO / "choose-providers.md")
+    assert isinstance(found["agent"], Agent)
+    monkeypatch.setenv("ROTATED_KEY", "newest")
+    assert isinstance(found["hosted"](), Agent)
+    assert found["newest_key"]() == "newest"

@@ -18,7 +18,7 @@ from hocket.errors import HocketError
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ["hocket", *(room.name for room in pkgutil.walk_packages(hocket.__path__, "hocket.") if room.ispkg)]
-PUBLIC = ["Agent", "Call", "CallRecord", "HocketError", "Manners", "Tool", "ToolRun", "TranscriptEntry"]
+PUBLIC = ["Agent", "Call", "CallRecord", "HocketError", "Manners", "Resilience", "Tool", "ToolRun", "TranscriptEntry"]
 
 
 def test_hocket_offers_what_an_agent_is_written_with() -> None:

@@ -15,7 +15,7 @@ TEXTS = sorted(
     path
     for pattern in ("*.md", "Makefile", "pyproject.toml", "*.py", ".ci/run")
     for path in ROOT.rglob(pattern)
-    if not {".venv", "build", ".git", ".hypothesis", ".mypy_cache"} & set(path.relative_to(ROOT).parts)
+    if not {".venv", ".peers", "build", ".git", ".hypothesis", ".mypy_cache"} & set(path.relative_to(ROOT).parts)
 )
 
 MODULE_LINES = 400

@@ -53,10 +53,13 @@ class StageError(HocketError):
     """A stage failed while a call was going on. `retryable` says whether trying again may help."""
 
     retryable: bool = True
+    retry_after_s: float = 0.0
+    """How long the provider asks to be left alone; 0 when it does not say."""
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
+    def __init__(self, message: str, *, retryable: bool = True, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class SttError(StageError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hocket.agent.agent import Agent, Manners
+from hocket.agent.agent import Agent, Manners, Resilience, choices
 from hocket.agent.call import Call
 from hocket.agent.tools import END_CALL
 from hocket.errors import AgentError
@@ -95,3 +95,20 @@ def test_importing_hocket_brings_no_provider_and_no_numpy() -> None:
     assert "hocket.agent.agent" in modules
     heavy = [m for m in modules if m.startswith(("numpy", "hocket.providers", "hocket.knowledge", "hocket.session"))]
     assert heavy == []
+
+
+def test_several_providers_stand_in_for_one_another_in_the_order_of_the_list() -> None:
+    agent = Agent("You help.", llm=["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"], tts="flite")
+    assert choices(agent.stages.llm) == ("openai/gpt-4o-mini", "anthropic/claude-haiku-4-5")
+    assert choices(agent.stages.tts) == ("flite",)
+    assert choices(agent.stages.stt) == (None,)
+
+
+def test_an_empty_list_of_providers_is_refused() -> None:
+    with pytest.raises(AgentError, match=r'"llm" of an agent is an empty list'):
+        Agent("You help.", llm=[])
+
+
+def test_an_unknown_way_of_hedging_is_refused() -> None:
+    with pytest.raises(AgentError, match="use late, both or off"):
+        Agent("You help.", resilience=Resilience(hedge="sometimes"))  # type: ignore[arg-type]

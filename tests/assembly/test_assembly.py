@@ -31,6 +31,8 @@ class NoStt:
 
 
 class NoStream:
+    dropped = 0
+
     def push(self, frame: Frame) -> None: ...
 
     def finalize(self) -> None: ...

@@ -66,3 +66,17 @@ def test_a_hosted_model_without_its_key_says_which_is_missing(
 def test_a_hosted_recogniser_is_made_by_its_name() -> None:
     assert providers.stt("deepgram/nova-3", ()).name.startswith("deepgram")
     assert providers.stt("deepgram/flux-general-en", ()).name.startswith("deepgram")
+
+
+@pytest.mark.parametrize(
+    ("name", "voice"),
+    [
+        ("elevenlabs", f"elevenlabs/eleven_flash_v2_5/{providers.ELEVENLABS_VOICE}"),
+        ("elevenlabs/flash-2.5", f"elevenlabs/eleven_flash_v2_5/{providers.ELEVENLABS_VOICE}"),
+        ("elevenlabs/eleven_v3/anna", "elevenlabs/eleven_v3/anna"),
+        ("cartesia", f"cartesia/sonic-3.5/{providers.CARTESIA_VOICE}"),
+        ("cartesia/sonic-3.6/bert", "cartesia/sonic-3.6/bert"),
+    ],
+)
+def test_a_hosted_voice_is_made_by_its_name_and_has_a_voice_when_none_is_named(name: str, voice: str) -> None:
+    assert providers.tts(name).name == voice

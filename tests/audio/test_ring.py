@@ -19,6 +19,7 @@ def test_keeps_exactly_the_newest_samples(capacity: int, sizes: list[int], posit
         assert ring.start == max(len(stream) - capacity, 0)
         first = min(max(position, ring.start), ring.end)
         assert ring.since(position).tolist() == stream[first:].tolist()
+        assert ring.since(position, 7).tolist() == stream[first : first + 7].tolist()
 
 
 def test_what_was_handed_out_does_not_change_later() -> None:
@@ -27,3 +28,10 @@ def test_what_was_handed_out_does_not_change_later() -> None:
     kept = ring.since(0)
     ring.append(np.array([5, 6, 7, 8], np.int16))
     assert kept.tolist() == [1, 2, 3, 4]
+
+
+def test_samples_may_be_bytes() -> None:
+    ring = Ring(4, np.uint8)
+    ring.append(np.arange(250, 256, dtype=np.uint8))
+    assert ring.since(0).tolist() == [252, 253, 254, 255]
+    assert ring.since(0).dtype == np.uint8

@@ -55,6 +55,8 @@ class WordsStt:
 
 
 class WordsStream:
+    dropped = 0
+
     def __init__(self, words: str) -> None:
         self._words = words
         self._heard = False

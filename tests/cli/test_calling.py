@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import re
+import string
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,12 @@ def test_the_transcript_is_printed_one_line_an_entry(tmp_path: Path, capsys: pyt
 
 def test_an_answer_that_was_talked_over_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [*ASKS, Line(noise(900), during_agent(300))]
-    pieces = FakeLlm(tuple(f"word{number} " for number in range(40)), (ANSWER,))
+    pieces = FakeLlm(tuple(f"wo{letter} " for letter in string.ascii_letters[:40]), (ANSWER,))
     hold(agent_of(llm=pieces, tts=FakeTts(ms=100)), lines, tmp_path, fast=True)
     said = [line for line in capsys.readouterr().out.splitlines() if " s  agent " in line]
     assert len(said) == 2
-    assert "word1 " in said[0]
-    assert "word39" not in said[0]
+    assert "wob " in said[0]
+    assert f"wo{string.ascii_letters[39]}" not in said[0]
     assert said[0].rstrip().endswith("(interrupted)")
     assert "(interrupted)" not in said[1]
 
@@ -181,7 +182,7 @@ def test_the_stages_are_closed_when_the_call_is_over_and_when_it_cannot_begin(tm
     assert vad.closed == 2
 
 
-@pytest.mark.parametrize("words", ["It is [bold]nine[/bold].", "Press [/stop].", "We are open :clock9: today."])
+@pytest.mark.parametrize("words", ["It is [bold]nine[/bold].", "Press [/stop].", "We are open :clock: today."])
 def test_words_are_printed_as_they_are(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hold(agent_of(llm=FakeLlm((words,))), ASKS, tmp_path, fast=True)
     assert f"agent   {words}" in capsys.readouterr().out

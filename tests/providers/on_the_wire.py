@@ -78,12 +78,16 @@ class Reader:
         """Take what has been found up to the first that answers finalize."""
         async with asyncio.timeout(5):
             while not any(transcript.finalized for transcript in self.found):
-                if self._task.done():
-                    self._task.result()
+                self.check()
                 await asyncio.sleep(0.002)
         end = next(index for index, transcript in enumerate(self.found) if transcript.finalized) + 1
         taken, self.found = self.found[:end], self.found[end:]
         return taken
+
+    def check(self) -> None:
+        """Raises what ended the transcripts, if anything has."""
+        if self._task.done():
+            self._task.result()
 
     async def close(self) -> None:
         await self._stream.close()

@@ -5,20 +5,19 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import numpy as np
 import pytest
 
 from hocket.errors import TtsError
-from hocket.providers import cartesia
+from hocket.providers import cartesia, feeding
 from hocket.providers.cartesia import Cartesia
+from hocket.resilience import pool
 from hocket.sim.wire.cartesia import CartesiaServer
 from hocket.sim.wire.faults import Fault
 from hocket.sim.wire.tone import CHARACTER_MS
-from tests.providers.on_the_wire import against, maker, said, text_of, words
+from tests.providers.cloud_voices import TEXT, VoiceTests
+from tests.providers.cold_start import heard
+from tests.providers.on_the_wire import against, said, text_of, words
 from tests.sim.wire.waiting import until
-from tests.stages.contract import check_tts
-
-TEXT = "We are open from nine to five, and on Saturdays until noon."
 
 
 def server() -> CartesiaServer:
@@ -29,29 +28,18 @@ def voice(url: str) -> Cartesia:
     return Cartesia("katie", key="secret", base_url=url)
 
 
-def test_it_keeps_the_contract() -> None:
-    def broken() -> CartesiaServer:
-        made = server()
-        made.faults.standing = Fault("reset", after_messages=2)
-        return made
+class TestVoice(VoiceTests):
+    variable = "CARTESIA_API_KEY"
+    waiting = 1
 
-    chunks = check_tts(maker(server, voice), asyncio.run, maker(broken, voice))
-    assert [chunk.text for chunk in chunks if chunk.text][:3] == ["We ", "are ", "open "]
+    def server(self) -> CartesiaServer:
+        return server()
 
+    def voice(self, base_url: str, key: str | None = "secret") -> Cartesia:
+        return Cartesia("katie", key=key, base_url=base_url)
 
-def test_words_begin_where_the_alignment_says() -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (_, tts):
-            for rate in (8000, 16_000, 11_025, 48_000):
-                at, begins = 0, {}
-                for chunk in await said(tts, TEXT, rate):
-                    if chunk.text:
-                        begins[chunk.text.strip()] = at * 1000 / rate
-                    at += len(chunk.samples)
-                expected = {word: TEXT.index(word) * CHARACTER_MS for word in TEXT.split()}
-                assert begins == pytest.approx(expected, abs=20)
-
-    asyncio.run(scenario())
+    def waits(self, voice: Cartesia, rate: int = 16_000) -> int:
+        return len(voice._lines)
 
 
 def asked(wire: CartesiaServer) -> list[dict[str, object]]:
@@ -107,7 +95,7 @@ def test_tokens_are_sent_as_phrases_or_as_they_are_where_cartesia_collects_them(
                 assert text_of([chunk async for chunk in chunks]) == "".join(tokens)
             return [message["transcript"] for message in asked(wire)]
 
-    assert asyncio.run(scenario(0)) == ["We are open ", "from nine to five.", ""]
+    assert asyncio.run(scenario(0)) == ["We ", "are open from ", "nine to five.", ""]
     assert asyncio.run(scenario(200)) == [*tokens, ""]
 
 
@@ -167,7 +155,7 @@ def test_a_model_that_pauses_longer_than_a_context_lives_is_spoken_to_its_end() 
 
 
 def test_a_connection_given_up_serves_the_replies_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cartesia, "SILENT_S", 0.2)
+    monkeypatch.setattr(feeding, "SILENT_S", 0.2)
 
     async def scenario() -> None:
         async with against(server(), voice) as (wire, tts):
@@ -203,6 +191,39 @@ def test_warming_opens_the_connection() -> None:
     asyncio.run(scenario())
 
 
+def test_a_connection_that_has_become_old_serves_its_replies_while_the_next_serves_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cartesia, "MAX_AGE_S", 0.3)
+    monkeypatch.setattr(pool, "CHECK_S", 0.02)
+
+    async def scenario() -> None:
+        async with against(CartesiaServer(speed=6), voice) as (wire, tts):
+            await tts.warm(16_000)
+            steps = heard(tts)
+            long = asyncio.create_task(said(tts, TEXT))
+            await until(lambda: len(wire.exchanges) == 2)
+            assert text_of(await said(tts, "Yes.")) == "Yes."
+            assert wire.exchanges[1].texts
+            assert [exchange.state for exchange in wire.exchanges] == ["open", "open"]
+            assert text_of(await long) == TEXT
+            await until(lambda: wire.exchanges[0].state != "open")
+            assert steps == []
+
+    asyncio.run(scenario())
+
+
+def test_a_reply_that_waits_for_the_connection_of_another_says_so() -> None:
+    async def scenario() -> None:
+        async with against(server(), voice) as (wire, tts):
+            steps = heard(tts)
+            await asyncio.gather(said(tts, TEXT), said(tts, TEXT))
+            assert steps == ["started", "started", "ended", "ended"]
+            assert len(wire.exchanges) == 1
+
+    asyncio.run(scenario())
+
+
 def test_a_connection_that_died_unused_is_replaced() -> None:
     async def scenario() -> None:
         async with against(server(), voice) as (wire, tts):
@@ -226,40 +247,6 @@ def test_one_loss_is_told_to_every_reply() -> None:
     asyncio.run(scenario())
 
 
-def test_without_a_key_it_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
-
-    async def scenario() -> None:
-        with pytest.raises(TtsError, match="CARTESIA_API_KEY") as caught:
-            await said(Cartesia("katie"), TEXT)
-        assert not caught.value.retryable
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("status", "expected", "retryable"),
-    [
-        (401, "refused the key .HTTP 401.: check CARTESIA_API_KEY", False),
-        (403, "refused the key", False),
-        (429, "limit of simultaneous streams", True),
-        (500, "failed .HTTP 500.", True),
-    ],
-)
-def test_a_refused_handshake_is_one_sentence(status: int, expected: str, retryable: bool) -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault("status", status=status))
-            with pytest.raises(TtsError, match=expected) as caught:
-                await said(tts, TEXT)
-            assert caught.value.retryable is retryable
-            assert "secret" not in str(caught.value)
-            assert TEXT not in str(caught.value)
-            assert text_of(await said(tts, TEXT)) == TEXT
-
-    asyncio.run(scenario())
-
-
 @pytest.mark.parametrize(
     ("wire", "expected"),
     [
@@ -273,53 +260,5 @@ def test_a_refusal_over_the_open_connection_is_one_sentence(wire: CartesiaServer
             with pytest.raises(TtsError, match=expected) as caught:
                 await said(tts, TEXT)
             assert not caught.value.retryable
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("reset", "broke off"), ("close", "closed the connection .code 1011"), ("garbage", "cannot be read")],
-)
-@pytest.mark.parametrize("after", [0, 1, 20])
-def test_a_lost_connection_is_raised_and_the_next_reply_is_whole(kind: str, expected: str, after: int) -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault(kind, after_messages=after))  # type: ignore[arg-type]
-            with pytest.raises(TtsError, match=expected) as caught:
-                await said(tts, TEXT)
-            assert caught.value.retryable
-            assert text_of(await said(tts, TEXT)) == TEXT
-
-    asyncio.run(scenario())
-
-
-def test_a_voice_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cartesia, "SILENT_S", 0.1)
-
-    async def scenario() -> None:
-        async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault("stall", after_messages=3, seconds=60))
-            with pytest.raises(TtsError, match="no sound"):
-                await said(tts, TEXT)
-            # What stalls is the connection: the next reply has a new one.
-
-            async def slow() -> AsyncGenerator[str, None]:
-                yield "We are open "
-                await asyncio.sleep(0.3)
-                yield "from nine."
-
-            async with aclosing(tts.speak(slow(), 16_000)) as chunks:
-                assert text_of([chunk async for chunk in chunks]) == "We are open from nine."
-
-    asyncio.run(scenario())
-
-
-def test_text_without_a_word_is_given_back_in_silence() -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (_, tts):
-            chunks = await said(tts, " … ")
-            assert text_of(chunks) == " … "
-            assert all(np.abs(chunk.samples).max() == 0 for chunk in chunks)
 
     asyncio.run(scenario())

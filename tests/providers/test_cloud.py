@@ -8,7 +8,7 @@ import pytest
 from hocket.errors import MissingError, StageError, SttError, TtsError
 from hocket.providers import cloud
 from hocket.providers.cartesia import Cartesia
-from hocket.providers.cloud import Account, Dialer, Inbox, Setting
+from hocket.providers.cloud import Account, Dialer, Inbox, Setting, retry_after_s
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
 from hocket.providers.elevenlabs import ElevenLabs
 from hocket.sim.loop import run
@@ -172,6 +172,50 @@ def test_a_refusal_is_of_the_stage_and_says_what_to_do(status: int) -> None:
     assert error.retryable == (status == 429 or status >= 500)
     assert f"HTTP {status}" in str(error)
     assert '"no reason at all"' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("", 0.0),
+        ("-1", 0.0),
+        ("inf", 0.0),
+        ("nan", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+    ],
+)
+def test_how_long_a_refusal_asks_to_be_waited(said: str, seconds: float) -> None:
+    assert retry_after_s({"Retry-After": said}) == seconds
+    assert retry_after_s({}) == 0
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 3.0), (503, 3.0), (400, 0.0)])
+def test_a_refused_handshake_says_how_long_to_wait(status: int, seconds: float) -> None:
+    async def scenario() -> None:
+        async with Echo() as server:
+            server.faults.plan(Fault("status", status=status, seconds=3))
+            dialer = Dialer(account(server.url))
+            with pytest.raises(TtsError) as caught:
+                await dialer.open("/socket", [], "")
+            assert caught.value.retry_after_s == seconds
+            await dialer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_setting_that_cannot_be_used_is_the_stages_own_error() -> None:
+    def raising() -> str:
+        raise LookupError("no key today")
+
+    with pytest.raises(TtsError, match="a function that raised LookupError") as caught:
+        account(key=raising).request("/")
+    assert not caught.value.retryable
+    with pytest.raises(TtsError, match="line break") as caught:
+        account(key="secret\n").request("/")
+    assert not caught.value.retryable
+    assert "secret" not in str(caught.value)
 
 
 def test_an_inbox_hands_out_in_order_and_ends() -> None:

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
 
+from hocket.audio.frame import Frame
 from hocket.errors import SttError
-from hocket.providers import deepgram_stream
+from hocket.providers import cloud, deepgram, deepgram_stream
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
-from hocket.sim.delays import Delays
+from hocket.resilience import pool
+from hocket.sim.delays import Delays, Even
+from hocket.sim.script import Word
 from hocket.sim.wire.deepgram import DeepgramServer
 from hocket.sim.wire.faults import Fault
-from tests.providers.on_the_wire import against, maker, push_speech, until_final
+from tests.providers.cold_start import Proxy, check_cold_start, heard
+from tests.providers.on_the_wire import Reader, against, maker, push_speech, until_final
 from tests.sim.wire.scripted import RATE, SAID, SCRIPT, SPEECH, plain
+from tests.sim.wire.waiting import until
 from tests.stages.contract import check_stt
+from tests.stages.leftovers import cancelled_anywhere, leaves_nothing
 
 
 def scripted() -> DeepgramServer:
@@ -34,8 +42,8 @@ def test_nova_keeps_the_contract() -> None:
         server.faults.standing = Fault("reset", after_messages=2)
         return server
 
-    heard = check_stt(maker(scripted, nova), SPEECH, RATE, asyncio.run, maker(broken, nova))
-    assert plain(heard) == SAID
+    found = check_stt(maker(scripted, nova), SPEECH, RATE, asyncio.run, maker(broken, nova))
+    assert plain(found) == SAID
 
 
 def test_flux_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +54,8 @@ def test_flux_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
         server.faults.standing = Fault("garbage", after_messages=2)
         return server
 
-    heard = check_stt(maker(scripted, flux), SPEECH, RATE, asyncio.run, maker(broken, flux))
-    assert plain(heard) == SAID
+    found = check_stt(maker(scripted, flux), SPEECH, RATE, asyncio.run, maker(broken, flux))
+    assert plain(found) == SAID
 
 
 def test_what_is_asked_of_nova_is_in_the_query_and_the_key_in_a_header() -> None:
@@ -198,5 +206,158 @@ def test_a_server_that_is_not_there_is_said_so() -> None:
         with pytest.raises(SttError, match="base_url"):
             await lost.open(RATE)
         await lost.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_over_a_warm_connection_waits_for_none_and_keeps_the_contract() -> None:
+    @asynccontextmanager
+    async def warmed() -> AsyncIterator[Deepgram]:
+        async with against(scripted(), nova) as (_, stt):
+            await stt.warm(RATE)
+            yield stt
+
+    found = check_stt(warmed, SPEECH, RATE, asyncio.run)
+    assert plain(found) == SAID
+
+
+@pytest.mark.parametrize("make", [nova, flux])
+def test_a_warm_stream_opens_at_once(make: Callable[[str], Deepgram | DeepgramFlux]) -> None:
+    async def use(stt: Deepgram | DeepgramFlux) -> None:
+        await (await stt.open(RATE)).close()
+
+    check_cold_start(DeepgramServer, make, use)
+
+
+@pytest.mark.parametrize(("make", "encoding", "silence"), [(nova, "linear16", 3200), (flux, "mulaw", 1600)])
+def test_what_waits_has_been_sent_a_tenth_of_a_second_of_silence_and_is_kept_alive(
+    make: Callable[[str], Deepgram | DeepgramFlux], encoding: str, silence: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CHECK_S", 0.02)
+    monkeypatch.setattr(deepgram, "KEEPALIVE_S", 0.1)
+
+    async def scenario() -> None:
+        def made(url: str) -> Deepgram | DeepgramFlux:
+            stt = make(url)
+            return type(stt)(key="k", base_url=url, encoding=encoding)  # type: ignore[arg-type]
+
+        async with against(DeepgramServer(idle_s=0.3), made) as (server, stt):
+            await stt.warm(RATE)
+            await until(lambda: len(server.exchanges) == pool.SIZE)
+            await until(lambda: all(exchange.audio_bytes >= silence for exchange in server.exchanges))
+            await asyncio.sleep(0.5)
+            assert [exchange.state for exchange in server.exchanges] == ["open"] * pool.SIZE
+            assert all(bool(exchange.texts) == (make is nova) for exchange in server.exchanges)
+            assert all((exchange.audio_bytes > silence) == (make is flux) for exchange in server.exchanges)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("make", "first"), [(nova, "could you move it"), (flux, "Could you move it")])
+def test_times_are_counted_from_the_first_sample_of_the_call(
+    make: Callable[[str], Deepgram | DeepgramFlux], first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that comes late repeats nothing, and answers no later request, although the connection has heard three
+    seconds of silence before."""
+    monkeypatch.setattr(deepgram, "PRIMED_MS", 3000)
+    monkeypatch.setattr(deepgram_stream, "FINALIZE_S", 0.2)
+    later = [Word(word.text, word.start_ms + 3000, word.end_ms + 3000) for word in SCRIPT]
+
+    async def scenario() -> None:
+        late = Delays(Random(0), Even(400, 400), Even(0, 0), Even(0, 0))
+        async with against(DeepgramServer(later, delays=late), make) as (_, stt):
+            await stt.warm(RATE)
+            stream = await stt.open(RATE)
+            reader = Reader(stream)
+            await push_speech(stream, 640, pace_s=0.002)
+            stream.finalize()
+            assert (await reader.finalized())[-1].text == first
+            for at in range(640, 1200, 20):
+                stream.push(Frame(SPEECH[:320], RATE, at * RATE // 1000))
+                await asyncio.sleep(0.004)
+            stream.finalize()
+            second = [plain(transcript.text) for transcript in await reader.finalized()]
+            assert second[-1] == "to friday"
+            assert not any("could" in text for text in second)
+            await reader.close()
+
+    asyncio.run(scenario())
+
+
+def test_other_languages_are_warm_from_the_second_stream_on_and_not_without_limit() -> None:
+    async def scenario() -> None:
+        async with against(DeepgramServer(), nova) as (server, stt):
+            steps = heard(stt)
+
+            async def opened(language: str) -> None:
+                await (await stt.open(RATE, language)).close()
+
+            await opened("nl")
+            assert steps == ["started", "ended"]
+            await asyncio.sleep(0.05)
+            assert len(server.exchanges) == 1, "an adapter that was not warmed keeps nothing"
+            await stt.warm(RATE)
+            steps.clear()
+            for language in ("nl", "de"):
+                await opened(language)
+                assert steps == ["started", "ended"]
+                await asyncio.sleep(0.1)
+                await opened(language)
+                assert steps == ["started", "ended"]
+                steps.clear()
+            await opened("fr")
+            await asyncio.sleep(0.1)
+            await opened("fr")
+            assert steps == ["started", "ended"] * 2
+            await opened("en")
+            assert len(steps) == 4
+            await stt.close()
+            await until(lambda: all(exchange.state != "open" for exchange in server.exchanges))
+
+    asyncio.run(scenario())
+
+
+def test_a_waiting_connection_that_is_half_open_is_noticed_and_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cloud.HEARTBEAT_S * 1.5 + pool.CHECK_S <= 5.5
+    monkeypatch.setattr(cloud, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(pool, "CHECK_S", 0.05)
+    monkeypatch.setattr(pool, "FIRST_WAIT_S", 0.05)
+
+    async def scenario() -> None:
+        proxy = Proxy()
+        async with proxy.before(DeepgramServer(SCRIPT)):
+            stt = nova(proxy.url)
+            await stt.warm(RATE)
+            (kept,) = stt._sockets._pools.values()
+            await until(lambda: len(kept) == pool.SIZE)
+            proxy.swallow()
+            await until(lambda: proxy.connections == 2 * pool.SIZE and len(kept) == pool.SIZE, 1)
+            steps = heard(stt)
+            stream = await stt.open(RATE)
+            await push_speech(stream)
+            stream.finalize()
+            assert plain((await until_final(stream))[-1].text) == SAID
+            assert steps == []
+            await stream.close()
+            await stt.close()
+
+    asyncio.run(scenario())
+
+
+def test_warming_can_be_cancelled_and_closing_leaves_nothing() -> None:
+    async def scenario() -> None:
+        async with DeepgramServer() as server:
+
+            async def use() -> None:
+                stt = nova(server.url)
+                try:
+                    await stt.warm(RATE)
+                finally:
+                    await stt.close()
+                    await stt.close()
+                assert not [task for task in asyncio.all_tasks() if task.get_name().endswith("pool")]
+
+            await leaves_nothing(use, "warm connections")
+            await cancelled_anywhere(use, "warming")
 
     asyncio.run(scenario())

@@ -11,11 +11,12 @@ from hocket.audio.frame import Frame, silence
 from hocket.errors import SttError
 from hocket.providers import cloud, deepgram_stream
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
-from hocket.providers.deepgram_messages import Alternative, Channel, Results, Word
+from hocket.providers.deepgram_messages import Alternative, Channel, Results, TurnInfo, Word
 from hocket.sim import script
 from hocket.sim.delays import Delays, Even
 from hocket.sim.wire.deepgram import DeepgramServer
 from hocket.sim.wire.faults import Fault
+from hocket.stages import transcripts
 from hocket.stages.stt import SttStream
 from tests.providers.on_the_wire import Reader, against, push_speech, until_final
 from tests.sim.wire.scripted import RATE, SAID, SCRIPT, plain
@@ -178,6 +179,31 @@ def test_it_keeps_a_silent_connection_alive(monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(scenario())
 
 
+def test_signs_of_life_do_not_count_as_audio_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepgram_stream, "KEEPALIVE_S", 0.005)
+    monkeypatch.setattr(deepgram_stream, "FINALIZE_S", 0.05)
+
+    async def scenario() -> None:
+        async with against(DeepgramServer(), lambda url: DeepgramFlux(key="k", base_url=url)) as (server, stt):
+            stream = await stt.open(RATE)
+            reader = Reader(stream)
+            await until(lambda: server.exchanges[0].audio_bytes > RATE)
+            monkeypatch.setattr(deepgram_stream, "KEEPALIVE_S", 60.0)
+            await push_speech(stream, 640)
+            before_s = stream._unpushed / RATE
+            assert before_s > 0.4
+            words = (Word("Could", before_s + 0.1, before_s + 0.2), Word("it", before_s + 0.4, before_s + 0.5))
+            stream._hear_flux(TurnInfo("Update", "Could it", words, before_s + 0.6))
+            stream.finalize()
+            assert (await reader.finalized())[-1].text == "Could it"
+            stream._hear_flux(TurnInfo("EndOfTurn", "Could it.", words, before_s + 0.64))
+            await asyncio.sleep(0.01)
+            assert reader.found == [], "it is nothing new"
+            await reader.close()
+
+    asyncio.run(scenario())
+
+
 def test_without_keepalive_the_server_hangs_up_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deepgram_stream, "KEEPALIVE_S", 60.0)
 
@@ -257,6 +283,7 @@ def test_a_stalled_server_costs_the_oldest_audio_and_never_memory() -> None:
                 stream.push(Frame(silence(RATE // 50), RATE, at * RATE // 50))
             stream.finalize()
             await until_final(stream)
+            assert stream.dropped == 2000 - deepgram_stream.WAITING_FRAMES
             kept = deepgram_stream.WAITING_FRAMES * RATE // 50 * 2
             await until(lambda: server.exchanges[0].audio_bytes == kept)
             await stream.close()
@@ -276,8 +303,8 @@ def test_finals_that_nobody_reads_become_one() -> None:
                 await asyncio.sleep(0.001)
             await until(lambda: server.exchanges[0].sent >= 100)
             await asyncio.sleep(0.05)
-            unread = stream._transcripts._waiting
-            assert len(unread) == deepgram_stream.WAITING_TRANSCRIPTS
+            unread = list(stream._transcripts._waiting)
+            assert len(unread) == transcripts.WAITING
             spoken = plain(" ".join(transcript.text for transcript in unread)).split()
             assert spoken == [f"w{index}" for index in range(len(spoken))]
             assert len(spoken) >= 99
@@ -294,5 +321,54 @@ def test_an_error_message_of_deepgram_is_passed_on() -> None:
             with pytest.raises(SttError, match="Could not deserialize"):
                 await until_final(stream)
             await stream.close()
+
+    asyncio.run(scenario())
+
+
+def test_finals_say_how_far_they_settle_the_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with against(DeepgramServer(SCRIPT), nova) as (_, stt):
+            stream = await stt.open(RATE)
+            reader = Reader(stream)
+            await push_speech(stream, 640, pace_s=0.002)
+            stream.finalize()
+            assert (await reader.finalized())[-1].until_ms == 640
+            await reader.close()
+        # Given up, it settles what the interim had shown: the next recogniser may still hear the rest.
+        monkeypatch.setattr(deepgram_stream, "FINALIZE_S", 0.05)
+        late = Delays(Random(0), Even(400, 400), Even(0, 0), Even(0, 0))
+        async with against(DeepgramServer(SCRIPT, delays=late), nova) as (_, stt):
+            stream = await stt.open(RATE)
+            reader = Reader(stream)
+            await push_speech(stream, 540, pace_s=0.002)
+            await until(lambda: bool(reader.found) and reader.found[-1].text == "could you move")
+            stream.finalize()
+            assert (await reader.finalized())[-1].until_ms == 400
+            # The word that was missing is in the late answer, and given alone.
+            await until(lambda: bool(reader.found))
+            assert [(final.text, final.until_ms) for final in reader.found] == [("it.", 540)]
+            await reader.close()
+        async with against(DeepgramServer(SCRIPT, delays=late), nova) as (_, stt):
+            stream = await stt.open(RATE)
+            await push_speech(stream, 100)
+            stream.finalize()
+            assert (await until_final(stream))[-1].until_ms == 0
+            await stream.close()
+
+    asyncio.run(scenario())
+
+
+def test_flux_counts_its_silence_and_we_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepgram_stream, "KEEPALIVE_S", 0.02)
+
+    async def scenario() -> None:
+        async with against(DeepgramServer(SCRIPT), lambda url: DeepgramFlux(key="k", base_url=url)) as (_, stt):
+            stream = await stt.open(RATE)
+            reader = Reader(stream)
+            await asyncio.sleep(0.1)
+            await push_speech(stream)
+            stream.finalize()
+            assert (await reader.finalized())[-1].until_ms == 1000
+            await reader.close()
 
     asyncio.run(scenario())

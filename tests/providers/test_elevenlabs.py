@@ -2,24 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import numpy as np
 import pytest
 
 from hocket.errors import TtsError
 from hocket.providers import elevenlabs
+from hocket.providers.cloud import Socket
 from hocket.providers.elevenlabs import ElevenLabs
+from hocket.resilience import pool
 from hocket.sim.wire.elevenlabs import ElevenLabsServer
-from hocket.sim.wire.faults import Fault
-from hocket.sim.wire.tone import CHARACTER_MS
-from tests.providers.on_the_wire import against, maker, said, text_of, words
+from tests.providers.cloud_voices import TEXT, VoiceTests
+from tests.providers.on_the_wire import against, said, text_of, words
 from tests.sim.wire.waiting import until
-from tests.stages.contract import check_tts
-from tests.stages.leftovers import leaves_nothing
-
-TEXT = "We are open from nine to five, and on Saturdays until noon."
 
 
 def server() -> ElevenLabsServer:
@@ -30,29 +25,18 @@ def voice(url: str) -> ElevenLabs:
     return ElevenLabs("rachel", key="secret", base_url=url)
 
 
-def test_it_keeps_the_contract() -> None:
-    def broken() -> ElevenLabsServer:
-        made = server()
-        made.faults.standing = Fault("reset", after_messages=2)
-        return made
+class TestVoice(VoiceTests):
+    variable = "ELEVENLABS_API_KEY"
+    waiting = pool.SIZE
 
-    chunks = check_tts(maker(server, voice), asyncio.run, maker(broken, voice))
-    assert [chunk.text for chunk in chunks if chunk.text][:3] == ["We ", "are ", "open "]
+    def server(self) -> ElevenLabsServer:
+        return server()
 
+    def voice(self, base_url: str, key: str | None = "secret") -> ElevenLabs:
+        return ElevenLabs("rachel", key=key, base_url=base_url)
 
-def test_words_begin_where_the_alignment_says() -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (_, tts):
-            for rate in (8000, 16_000, 11_025, 48_000):
-                at, begins = 0, {}
-                for chunk in await said(tts, TEXT, rate):
-                    if chunk.text:
-                        begins[chunk.text.strip()] = at * 1000 / rate
-                    at += len(chunk.samples)
-                expected = {word: TEXT.index(word) * CHARACTER_MS for word in TEXT.split()}
-                assert begins == pytest.approx(expected, abs=20)
-
-    asyncio.run(scenario())
+    def waits(self, voice: ElevenLabs, rate: int = 16_000) -> int:
+        return len(voice._pools[rate])
 
 
 def test_what_is_asked_is_in_the_query_and_the_key_in_a_header() -> None:
@@ -106,7 +90,7 @@ def test_tokens_are_sent_as_phrases_that_end_in_a_space() -> None:
             async with aclosing(tts.speak(words(tokens, 0.001), 16_000)) as chunks:
                 assert text_of([chunk async for chunk in chunks]) == "We are open from nine to five."
             texts = [json.loads(text)["text"] for text in wire.exchanges[0].texts]
-            assert texts == [" ", "We ", "are open from nine to five. ", ""]
+            assert texts == [" ", "We ", "are open from ", "nine to five. ", ""]
 
     asyncio.run(scenario())
 
@@ -125,56 +109,45 @@ def test_closing_ends_the_connection_and_the_synthesis() -> None:
     asyncio.run(scenario())
 
 
-def test_a_warm_connection_is_used_and_a_dead_one_is_not() -> None:
+def test_what_waits_has_been_told_how_to_speak_and_is_used_once() -> None:
     async def scenario() -> None:
         async with against(server(), voice) as (wire, tts):
-            await tts.warm(16_000, 2)
-            await until(lambda: len(wire.exchanges) == 2)
-            assert text_of(await said(tts, TEXT)) == TEXT
-            assert len(wire.exchanges) == 2
-            await until(lambda: sum(exchange.state != "open" for exchange in wire.exchanges) == 1)
-            await wire.stop()
-            await wire.start(int(wire.url.rpartition(":")[2]))
-            await asyncio.sleep(0.05)
-            assert text_of(await said(tts, TEXT)) == TEXT
             await tts.warm(16_000)
-            await leaves_nothing(lambda: tts.warm(16_000), "keeping a connection warm")
+            await until(lambda: len(wire.exchanges) == pool.SIZE and all(e.texts for e in wire.exchanges))
+            assert [list(exchange.texts) for exchange in wire.exchanges] == [['{"text":" "}']] * pool.SIZE
+            for _ in range(2):
+                assert text_of(await said(tts, TEXT)) == TEXT
+            used = [list(exchange.texts) for exchange in wire.exchanges if len(exchange.texts) > 1]
+            assert len(used) == 2
+            assert used[0] == used[1]
+            assert used[0].count('{"text":" "}') == 1
+            await until(lambda: len(tts._pools[16_000]) == pool.SIZE)
+            assert len(wire.exchanges) == pool.SIZE + 2
+            assert text_of(await said(tts, TEXT, 8000)) == TEXT
+            assert len(wire.exchanges) == pool.SIZE + 3, (
+                "another rate is another connection, which nobody had asked for"
+            )
 
     asyncio.run(scenario())
 
 
-def test_without_a_key_it_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ELEVENLABS_API_KEY", raising=False)
+def test_a_connection_that_takes_no_first_message_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: Socket, __: str | bytes) -> None:
+        raise TtsError("It takes nothing.", retryable=False)
 
-    async def scenario() -> None:
-        with pytest.raises(TtsError, match="ELEVENLABS_API_KEY") as caught:
-            await said(ElevenLabs("rachel"), TEXT)
-        assert not caught.value.retryable
+    monkeypatch.setattr(Socket, "send", refuse)
 
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("status", "expected", "retryable"),
-    [
-        (401, "refused the key .HTTP 401.: check ELEVENLABS_API_KEY", False),
-        (403, "refused the key", False),
-        (429, "limit of simultaneous streams", True),
-        (500, "failed .HTTP 500.", True),
-    ],
-)
-def test_a_refused_handshake_is_one_sentence(status: int, expected: str, retryable: bool) -> None:
     async def scenario() -> None:
         async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault("status", status=status))
-            with pytest.raises(TtsError, match=expected) as caught:
-                await said(tts, TEXT)
-            assert caught.value.retryable is retryable
-            assert "secret" not in str(caught.value)
-            assert TEXT not in str(caught.value)
-            assert text_of(await said(tts, TEXT)) == TEXT
+            with pytest.raises(TtsError, match="takes nothing"):
+                await tts.warm(16_000)
+            await until(lambda: wire.exchanges[0].state != "open")
 
     asyncio.run(scenario())
+
+
+def test_what_waits_is_replaced_before_elevenlabs_hangs_up() -> None:
+    assert elevenlabs.MAX_AGE_S + pool.LONGEST_WAIT_S <= elevenlabs.INACTIVITY_S
 
 
 @pytest.mark.parametrize(
@@ -191,52 +164,5 @@ def test_a_refusal_over_the_open_connection_is_one_sentence(wire: ElevenLabsServ
             with pytest.raises(TtsError, match=expected) as caught:
                 await said(tts, TEXT)
             assert not caught.value.retryable
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("reset", "broke off"), ("close", "closed the connection .code 1011"), ("garbage", "cannot be read")],
-)
-@pytest.mark.parametrize("after", [0, 1, 20])
-def test_a_lost_connection_is_raised_and_the_next_reply_is_whole(kind: str, expected: str, after: int) -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault(kind, after_messages=after))  # type: ignore[arg-type]
-            with pytest.raises(TtsError, match=expected) as caught:
-                await said(tts, TEXT)
-            assert caught.value.retryable
-            assert text_of(await said(tts, TEXT)) == TEXT
-
-    asyncio.run(scenario())
-
-
-def test_a_voice_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elevenlabs, "SILENT_S", 0.1)
-
-    async def scenario() -> None:
-        async with against(server(), voice) as (wire, tts):
-            wire.faults.plan(Fault("stall", after_messages=3, seconds=60))
-            with pytest.raises(TtsError, match="no sound"):
-                await said(tts, TEXT)
-
-            async def slow() -> AsyncGenerator[str, None]:
-                yield "We are open "
-                await asyncio.sleep(0.3)
-                yield "from nine."
-
-            async with aclosing(tts.speak(slow(), 16_000)) as chunks:
-                assert text_of([chunk async for chunk in chunks]) == "We are open from nine."
-
-    asyncio.run(scenario())
-
-
-def test_text_without_a_word_is_given_back_in_silence() -> None:
-    async def scenario() -> None:
-        async with against(server(), voice) as (_, tts):
-            chunks = await said(tts, " … ")
-            assert text_of(chunks) == " … "
-            assert all(np.abs(chunk.samples).max() == 0 for chunk in chunks)
 
     asyncio.run(scenario())

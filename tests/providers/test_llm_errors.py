@@ -51,6 +51,12 @@ def test_a_rate_limit_says_how_long_to_wait_where_it_is_a_number() -> None:
     assert refusal(429).retryable
 
 
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_a_vendor_that_asks_for_rest_is_to_be_left_alone_for_so_long(status: int) -> None:
+    assert refusal(status, retry_after="2.5").retry_after_s == 2.5
+    assert refusal(status).retry_after_s == 0
+
+
 def test_no_key_is_repeated() -> None:
     body = b'{"error": {"message": "Incorrect API key provided: sk-1."}}'
     assert "sk-1" not in str(refusal(401, body))

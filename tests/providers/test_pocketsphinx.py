@@ -133,6 +133,10 @@ def test_what_is_pushed_after_finalize_belongs_to_the_next_utterance() -> None:
                 caller.stream.finalize()
             caller.stream.finalize()
             assert [await caller.finalized_next() for _ in range(3)] == ["yes", "six", ""]
+            one_ms, both_ms = len(clip(YES)) // 16, (len(clip(YES)) + len(clip(SIX))) // 16
+            reached = [each.until_ms or 0 for each in caller.transcripts if each.finalized]
+            assert reached == pytest.approx([one_ms, both_ms, both_ms], abs=FRAME_MS)
+            assert caller.stream.dropped == 0
             await caller.close()
 
     run(scenario())

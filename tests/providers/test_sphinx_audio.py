@@ -92,3 +92,17 @@ def test_other_rates_come_out_at_16_khz() -> None:
     pending.push(noise(1)[::2])
     pending.finish()
     assert abs(len(taken(pending)[0]) - RATE) < RATE // 100
+
+
+def test_a_batch_says_how_much_of_the_stream_is_behind_it() -> None:
+    pending = PendingAudio(8_000)
+    # Silence that is forgotten counts, and what comes after the end does not.
+    pending.push(silence(5 * 8_000))
+    assert pending.next() is None
+    pending.push(noise(1)[::2])
+    pending.finish()
+    pending.push(noise(1)[::2])
+    ends = []
+    while batch := pending.next():
+        ends += [batch.until_ms] if batch.finish else []
+    assert ends == [5_999]  # the resampler holds back a millisecond

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hocket.audio.frame import Samples, silence
-from hocket.providers.spoken import FIRST_PHRASE, Speech, phrases
+from hocket.providers.spoken import FIRST_PHRASE, FIRST_WORD, Speech, phrases
 from hocket.sim.loop import run
 
 RATE = 16_000
@@ -19,13 +19,13 @@ def tone(milliseconds: int, rate: int = RATE) -> Samples:
     return (8000 * np.cos(2 * np.pi * 220 * at)).astype(np.int16)
 
 
-def phrases_of(tokens: list[str]) -> list[str]:
+def phrases_of(tokens: list[str], first_phrase: int = FIRST_PHRASE) -> list[str]:
     async def text() -> AsyncGenerator[str, None]:
         for token in tokens:
             yield token
 
     async def scenario() -> list[str]:
-        return [phrase async for phrase in phrases(text())]
+        return [phrase async for phrase in phrases(text(), first_phrase)]
 
     return run(scenario())
 
@@ -35,7 +35,8 @@ def test_phrases_are_the_text_and_break_no_word(tokens: list[str]) -> None:
     text = "".join(tokens)
     found = phrases_of(tokens)
     assert "".join(found) == text
-    assert all(phrase[-1].isspace() for phrase in found[:-1])
+    assert all(phrase[-1].isspace() for phrase in found[1:-1])
+    assert len(found) < 2 or found[0][-1].isspace() or found[0][-1] in ",?!;:"
 
 
 def test_the_first_phrase_is_short_and_later_ones_are_longer() -> None:
@@ -45,6 +46,30 @@ def test_the_first_phrase_is_short_and_later_ones_are_longer() -> None:
     assert len(found[0]) >= FIRST_PHRASE
     assert found[1].startswith("$12.50 a month and it may be left at any")
     assert len(found) == 3
+
+
+def test_a_first_word_is_sent_as_soon_as_it_is_whole_and_what_follows_grows() -> None:
+    tokens = [
+        "We",
+        "'re",
+        " open",
+        " from",
+        " nine",
+        " to",
+        " five",
+        ",",
+        " and",
+        " on",
+        " Saturdays",
+        " until",
+        " noon",
+    ]
+    found = phrases_of(tokens, FIRST_WORD)
+    assert found == ["We're ", "open from nine ", "to five, ", "and on Saturdays until noon"]
+    assert phrases_of(["I", " can", " do", " that"], FIRST_WORD)[0] == "I can "
+    assert phrases_of(["Yes", ",", " we", " do"], FIRST_WORD) == ["Yes,", " we do"]
+    assert phrases_of(["1", ",", "000", " euros", "."], FIRST_WORD) == ["1,000 ", "euros."]
+    assert phrases_of(["e", ".", "g", ".", " this"], FIRST_WORD) == ["e.g. ", "this"]
 
 
 def test_punctuation_ends_a_phrase_at_once() -> None:

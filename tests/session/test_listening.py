@@ -9,7 +9,7 @@ import pytest
 from hocket.audio.frame import Frame
 from hocket.clock import MS
 from hocket.errors import SttError
-from hocket.session.listening import KEPT_FRAMES, OPEN_S, REOPEN_S, Listening
+from hocket.session.listening import Listening
 from hocket.session.tasks import Tasks
 from hocket.sim.loop import run
 from hocket.stages.stt import Transcript
@@ -20,28 +20,20 @@ Script = Sequence[float | Transcript | Exception]
 
 
 class FakeStt:
-    """Each stream opened follows the next script, the last one for ever: waits, transcripts and exceptions.
-
-    An opening that is an exception is raised, one that is a number is waited for.
-    """
+    """Its streams follow the script: waits, transcripts and exceptions."""
 
     name = "fake"
 
-    def __init__(self, scripts: Sequence[Script], openings: Sequence[float | Exception] = (0.0,)) -> None:
-        self.scripts = scripts
-        self.openings = openings
+    def __init__(self, script: Script, fails: Exception | None = None) -> None:
+        self.script = script
+        self.fails = fails
         self.streams: list[FakeStream] = []
-        self.opened_at: list[float] = []
 
     async def open(self, rate: int, language: str = "en") -> FakeStream:
-        self.opened_at.append(asyncio.get_running_loop().time())
-        opening = self.openings[min(len(self.opened_at), len(self.openings)) - 1]
-        if isinstance(opening, Exception):
-            raise opening
-        await asyncio.sleep(opening)
-        stream = FakeStream(self.scripts[min(len(self.streams), len(self.scripts) - 1)])
-        self.streams.append(stream)
-        return stream
+        if self.fails is not None:
+            raise self.fails
+        self.streams.append(FakeStream(self.script))
+        return self.streams[-1]
 
 
 class FakeStream:
@@ -50,7 +42,7 @@ class FakeStream:
         self.frames: list[int] = []
         self.finalized = 0
         self.closed = 0
-        self.close_takes_s = 0.0
+        self.dropped = 0
 
     def push(self, frame: Frame) -> None:
         self.frames.append(frame.at // FRAME)
@@ -73,7 +65,6 @@ class FakeStream:
 
     async def close(self) -> None:
         self.closed += 1
-        await asyncio.sleep(self.close_takes_s)
 
 
 def with_listening(
@@ -120,7 +111,7 @@ def test_speech_is_told_with_its_edges_by_level() -> None:
         assert abs(stopped.last_speech - 2_500 * MS) <= 20 * MS
         assert paused.last_speech == stopped.last_speech
 
-    with_listening(FakeStt([LASTS]), scenario, FakeVad((1040, 1640)))
+    with_listening(FakeStt(LASTS), scenario, FakeVad((1040, 1640)))
 
 
 def test_transcripts_are_told_in_order() -> None:
@@ -132,119 +123,47 @@ def test_transcripts_are_told_in_order() -> None:
         assert news.events == [Transcribed("yes", False), Transcribed("Yes.", True, True)]
         assert [(mark.stage, mark.step) for mark in news.marks] == [("stt", "started"), ("stt", "ended")]
 
-    stt = FakeStt([script])
+    stt = FakeStt(script)
     with_listening(stt, scenario)
     assert stt.streams[0].finalized == 1
 
 
-@pytest.mark.parametrize("how", [SttError("The provider is lost."), ValueError("a bug of somebody's"), None])
-def test_a_recogniser_that_is_lost_is_replaced_while_the_call_goes_on(how: Exception | None) -> None:
-    lost: Script = (0.1, Transcript("I would like to", False), 0.4, *([how] if how else []))
-    stt = FakeStt([lost, (0.5, Transcript("book a table", False), 10_000.0)], openings=(0.0, 0.3))
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        (SttError("The provider is lost."), "The provider is lost."),
+        (None, "fake ended in the middle of the call, so nobody hears the caller any more."),
+    ],
+)
+def test_a_recogniser_that_is_lost_ends_the_call_with_its_reason(how: Exception | None, reason: str) -> None:
+    stt = FakeStt((0.1, Transcript("I would like to", False), 0.4, *([how] if how else [])))
 
     async def scenario(listening: Listening, news: News) -> None:
-        for index in range(100):
-            listening.hear(frame(index))
-            if index == 22:
-                listening.finalize()
-            await asyncio.sleep(0.02)
-        first, second = stt.streams
-        assert first.closed
-        assert sorted(first.frames + second.frames) == list(range(100)), "what is said meanwhile is heard by the next"
-        assert news.events == [
-            Transcribed("I would like to", False),
-            Transcribed("I would like to", True, True),  # what was understood stays, and the wait for a final ends
-            Transcribed("book a table", False),
-        ]
-        steps = [(mark.stage, mark.step) for mark in news.marks]
-        assert steps == [
-            ("stt", "started"),
-            ("stt", "failed"),
-            ("stt", "ended"),
-            ("connect", "started"),
-            ("connect", "ended"),
-        ]
-        assert not news.failures
-        assert not listening.dropped
-
-    with_listening(stt, scenario)
-
-
-def test_a_final_that_was_asked_for_meanwhile_is_asked_of_the_next() -> None:
-    stt = FakeStt([(0.1, SttError("Lost.")), LASTS], openings=(0.0, 1.0))
-
-    async def scenario(listening: Listening, news: News) -> None:
-        await asyncio.sleep(0.5)
-        listening.finalize()
-        await asyncio.sleep(5)
-        assert [stream.finalized for stream in stt.streams] == [0, 1]
-
-    with_listening(stt, scenario)
-
-
-def test_it_is_given_up_when_all_attempts_have_failed() -> None:
-    stt = FakeStt([(0.1, SttError("Lost."))], openings=(0.0, SttError("The provider refuses.")))
-
-    async def scenario(listening: Listening, news: News) -> None:
-        for index in range(600):
+        for index in range(50):
             listening.hear(frame(index))
             await asyncio.sleep(0.02)
-        assert [str(error) for error in news.failures] == ["The provider refuses."]
-        gaps = np.diff(stt.opened_at[1:])
-        assert gaps == pytest.approx(REOPEN_S[1:])
-        assert listening.dropped["stt"] == 600 - 5 - KEPT_FRAMES
+        assert [str(error) for error in news.failures] == [reason]
+        assert [(mark.stage, mark.step, mark.detail) for mark in news.marks] == [("stt", "failed", reason)]
+        assert news.events == [Transcribed("I would like to", False)]
+        assert stt.streams[0].frames == list(range(50)), "it is up to the recogniser what it makes of them"
 
     with_listening(stt, scenario)
 
 
-def test_an_error_that_trying_again_cannot_help_is_not_tried_again() -> None:
-    stt = FakeStt([(0.1, SttError("The key is not valid.", retryable=False))])
+def test_frames_that_the_recogniser_dropped_are_told() -> None:
+    stt = FakeStt(LASTS)
 
     async def scenario(listening: Listening, news: News) -> None:
-        await asyncio.sleep(20)
-        assert [str(error) for error in news.failures] == ["The key is not valid."]
-        assert len(stt.opened_at) == 1
+        assert listening.dropped == {}
+        stt.streams[0].dropped = 7
+        assert listening.dropped == {"stt": 7}
 
     with_listening(stt, scenario)
 
 
-def test_recognisers_that_are_lost_at_once_every_time_are_given_up() -> None:
-    stt = FakeStt([(0.1, SttError("Lost again."))])
-
-    async def scenario(listening: Listening, news: News) -> None:
-        await asyncio.sleep(60)
-        assert [str(error) for error in news.failures] == ["Lost again."]
-        assert len(stt.opened_at) == 1 + len(REOPEN_S)
-
-    with_listening(stt, scenario)
-
-
-def test_recognisers_that_hang_up_on_silence_are_replaced_for_ever() -> None:
-    stt = FakeStt([(11.0, SttError("No audio for 11 s."))])
-
-    async def scenario(listening: Listening, news: News) -> None:
-        await asyncio.sleep(300)
-        assert not news.failures
-        assert len(stt.opened_at) > 20
-
-    with_listening(stt, scenario)
-
-
-def test_one_that_does_not_open_in_time_cannot_be_opened() -> None:
+def test_one_that_cannot_be_opened_says_so() -> None:
     async def scenario(listening: Listening, news: News) -> None:
         raise AssertionError("it is not open")
 
-    with pytest.raises(SttError, match="fake could not be opened within 5 s"):
-        with_listening(FakeStt([LASTS], openings=(10_000.0,)), scenario)
-
-
-def test_a_lost_one_that_does_not_close_is_left() -> None:
-    stt = FakeStt([(0.1, SttError("Lost.")), LASTS])
-
-    async def scenario(listening: Listening, news: News) -> None:
-        stt.streams[0].close_takes_s = 10_000
-        await asyncio.sleep(OPEN_S + 1)
-        assert len(stt.streams) == 2
-        stt.streams[0].close_takes_s = 0
-
-    with_listening(stt, scenario)
+    with pytest.raises(SttError, match="The key is not valid"):
+        with_listening(FakeStt(LASTS, fails=SttError("The key is not valid.")), scenario)

@@ -220,7 +220,11 @@ def missing(voice: NumberedTts, line: ListeningLine) -> list[tuple[str, int]]:
     levels, counts = np.unique(np.concatenate(line.sounded), return_counts=True)
     heard = dict(zip(levels.tolist(), counts.tolist(), strict=True))
     spoken = enumerate(zip(voice.pieces, voice.lengths, strict=True))
-    return [(piece.strip(), length - heard.get(1000 + number, 0)) for number, (piece, length) in spoken]
+    # A piece sounds as long as its characters, and the white space at its end says nothing.
+    return [
+        (piece.strip(), length * len(piece.rstrip()) // len(piece) - heard.get(1000 + number, 0))
+        for number, (piece, length) in spoken
+    ]
 
 
 def can_be_heard_of(remembered: list[str], pieces: list[tuple[str, int]]) -> bool:

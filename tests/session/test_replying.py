@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 
@@ -17,9 +18,10 @@ from hocket.session.tasks import Tasks
 from hocket.session.tool_calls import ToolCalls
 from hocket.session.turns import Turns
 from hocket.sim.loop import run
-from hocket.stages.llm import LlmRequest, Message, TextDelta, ToolCall, Usage
+from hocket.stages.llm import LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
+from hocket.stages.notices import notify
 from hocket.trace.log import TraceLog
-from hocket.trace.records import Mark
+from hocket.trace.records import Mark, Tokens
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import Event, ReplyFailed, ReplyReady, ToolRequested
 from hocket.turn.history import History
@@ -176,7 +178,7 @@ def test_a_tools_answer_goes_back_to_the_model() -> None:
             Message("tool", "clock says six", tool_call_id=calls[0]),
             Message("tool", "sun says six", tool_call_id=calls[1]),
         ]
-        assert tts.said == ["Let me see. ", "It is six."]
+        assert "".join(tts.said) == "Let me see. It is six."
         assert tts.streams == 1, "one reply is one stream of speech"
 
     with_bench(llm, tts, scenario)
@@ -291,3 +293,36 @@ def test_a_failing_models_sentence_is_the_reason() -> None:
         assert bench.news.of(ReplyFailed) == [ReplyFailed(ONE, "The model is down.")]
 
     with_bench(FakeLlm((LlmError("The model is down."),)), FakeTts(), scenario)
+
+
+def test_what_the_stages_tell_of_themselves_is_marked_for_the_reply_that_runs_them() -> None:
+    class Telling(FakeLlm):
+        async def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+            notify("connect", "started", "v")
+            async with aclosing(super().reply(request)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            yield Usage(900, 512, 3)
+
+    async def hold() -> None:
+        bench = Bench(Telling(("Yes.",)), FakeTts())
+        bench.replying.answer(ONE, "hello")
+        await asyncio.sleep(1)
+        assert bench.marks("connect") == [Mark("connect", "started", ONE, "v")]
+        tokens = [entry.record for entry in bench.turns.trace.entries if isinstance(entry.record, Tokens)]
+        assert tokens == [Tokens(ONE, 900, 512, 3)]
+        await bench.tasks.close()
+
+    run(hold())
+
+
+def test_what_the_model_writes_is_handed_over_as_it_is_said() -> None:
+    async def hold() -> None:
+        voice = FakeTts()
+        bench = Bench(FakeLlm(("**Sure", ".** It", " is $1", "2.50, at", " 9:30", " am.")), voice)
+        bench.replying.answer(ONE, "hello")
+        await asyncio.sleep(1)
+        assert "".join(voice.said) == "Sure. It is twelve dollars and fifty cents, at nine thirty a.m."
+        await bench.tasks.close()
+
+    run(hold())

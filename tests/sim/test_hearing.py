@@ -125,7 +125,7 @@ def test_interims_come_a_tenth_of_a_second_after_each_word() -> None:
         assert not transcript.final
         assert transcript.text == transcript.text.lower()
         assert not set(".,?!") & set(transcript.text)
-    assert heard[-1][1] == Transcript(LONG.text, True, True)
+    assert heard[-1][1] == Transcript(LONG.text, True, True, LONG.last_speech_ms + 320)
 
 
 def test_an_interim_in_twelve_has_another_word_than_the_final() -> None:

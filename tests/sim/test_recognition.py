@@ -36,8 +36,18 @@ def test_a_word_of_which_little_was_said_is_not_heard() -> None:
     recognition, timeline = heard()
     second = timeline.words[1]
     assert recognition.final(second.start_ms + 20).rstrip(".") == "Please"
+    assert recognition.settled_ms(second.start_ms + 20) == second.start_ms
     rest = recognition.final(99_000)
     assert rest == "put me through, to the billing department."
+    assert recognition.settled_ms(99_000) == 99_000
+
+
+def test_one_that_begins_in_the_middle_hears_words_of_which_most_is_left() -> None:
+    for late_ms, expected in ((20, "put me through"), (-20, "put me through"), (150, "me through")):
+        recognition, timeline = heard()
+        recognition.begin(timeline.words[1].start_ms + late_ms)
+        assert recognition.final(99_000).startswith(expected), late_ms
+        assert recognition.interim(99_000) is None
 
 
 def test_a_final_in_mid_sentence_often_gets_a_full_stop() -> None:

@@ -79,11 +79,6 @@ def test_a_voice_begins_with_the_first_text_it_is_fed() -> None:
     assert 0.08 <= first_sound_s("segments", ["We are open.", " Come in."], 5) <= 0.16
 
 
-def test_a_voice_that_takes_tokens_waits_for_two_words() -> None:
-    assert first_sound_s("tokens", ["We", " are"], 2) == pytest.approx(2)
-    assert first_sound_s("tokens", ["Yes"], 2) == pytest.approx(2), "or the end"
-
-
 def test_speech_is_made_faster_than_it_sounds_and_loud_throughout() -> None:
     text = reply_text(Random(1))
 

@@ -291,3 +291,42 @@ def test_the_parts_sum_exactly_when_records_are_missing_or_out_of_order(spec: Tu
         kept.sort(key=lambda entry: entry.now)
     for turn in turns(kept):
         assert_exact(turn)
+
+
+def test_a_connection_that_had_to_be_opened_is_a_part_of_its_own() -> None:
+    def dialled(start: float, end: float) -> list[tuple[float, Record]]:
+        return [(start, Mark("connect", "started", R1, "v")), (end, Mark("connect", "ended", R1, "v"))]
+
+    found = of(
+        *HEARD,
+        (1110, COMMIT),
+        (1110, StartReply(R1, "hello", False)),
+        (1110, Mark("llm", "started", R1)),
+        *dialled(1112, 1192),
+        (1300, Mark("llm", "first", R1)),
+        (1310, Mark("tts", "started", R1)),
+        *dialled(1310, 1360),
+        *spoken(R1, 1450),
+    )
+    assert found[-7:] == [
+        ("llm", 2),
+        ("connect", 80),
+        ("llm", 108),
+        ("segment", 10),
+        ("connect", 50),
+        ("tts", 90),
+        ("playout", 5),
+    ]
+
+
+def test_a_connection_of_a_second_call_that_was_not_waited_for_explains_only_its_own_time() -> None:
+    found = of(
+        *HEARD,
+        (1110, COMMIT),
+        (1110, StartReply(R1, "hello", False)),
+        (1110, Mark("llm", "started", R1)),
+        (1150, Mark("connect", "started", R1, "v")),  # still dialling when the first call answers
+        *voiced(R1, 1200),
+    )
+    assert ("connect", 50) in found
+    assert ("llm", 40) in found

@@ -80,7 +80,7 @@ def test_a_fillers_voice_has_a_bar_of_its_own() -> None:
 
 def test_work_for_other_turns_and_marks_without_a_beginning_have_no_bar() -> None:
     assert bars((110, Mark("llm", "started", OTHER)), (120, Mark("llm", "first", R1))) == []
-    assert bars((110, Mark("vad", "started")), (120, Mark("connect", "started"))) == []
+    assert bars((110, Mark("vad", "started")), (120, Mark("playout", "started"))) == []
     assert bars((120, PlayoutStarted(OTHER)), (130, PlayFiller(OTHER, "One moment."))) == []
     assert bars((120, RunTool(OTHER, ToolCallId("t"), "slots", "{}"))) == []
 

@@ -57,9 +57,26 @@ def test_a_voice_that_began_long_before_is_not_the_onset() -> None:
 
 
 def test_a_pause_is_told_once_and_armed_again_by_voice() -> None:
-    edges = heard(voice=[(1000, 1400), (1600, 2000)], detected=[(1000, 2400)])
+    edges = heard(voice=[(1000, 1400), (1520, 2000)], detected=[(1000, 2100)])
     assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechResumed, SpeechPaused, SpeechStopped]
     assert [now for now, edge in edges if isinstance(edge, SpeechPaused)] == [1480, 2080]
+
+
+def test_a_detector_that_stays_high_is_not_waited_for() -> None:
+    edges = heard(voice=[(1000, 2000)], detected=[(1000, 2400)])
+    assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped]
+    assert edges[-1] == (2160, SpeechStopped(2000 * MS))
+
+
+def test_voice_under_a_detector_that_stayed_high_is_speech_again_at_once() -> None:
+    edges = heard(voice=[(1000, 2000), (2300, 2500)], detected=[(1000, 2600)])
+    assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped] * 2
+    assert edges[3] == (2336, SpeechStarted(2300 * MS))
+
+
+def test_once_the_detector_has_come_down_it_is_believed_again_without_voice() -> None:
+    edges = heard(voice=[(1000, 2000)], detected=[(1000, 2300), (2500, 2600)])
+    assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped, SpeechStarted, SpeechStopped]
 
 
 def test_the_closure_of_a_consonant_is_no_pause() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from hocket.turn.anchors import DIGITS_GOING_ON
 from hocket.turn.asked import OPEN, Asked
+from hocket.turn.completion import completion
 from hocket.turn.dictation import dictated
 
 FOUR = Asked("digits", 4)
@@ -75,3 +77,9 @@ def test_is_no_dictation(text: str, asked: Asked) -> None:
 
 def test_a_number_that_belongs_to_what_was_named_is_a_phrase() -> None:
     assert dictated(["error", "four", "oh", "four"], OPEN) == 0.6
+
+
+def test_figures_said_one_by_one_are_no_answer_to_when() -> None:
+    assert completion("two zero seven", Asked("time")) == DIGITS_GOING_ON
+    assert completion("seven thirty", Asked("time")) > DIGITS_GOING_ON
+    assert completion("nine", Asked("time")) > DIGITS_GOING_ON

@@ -203,3 +203,22 @@ def test_after_a_question_agreement_is_an_answer_and_a_breath_is_not(text: str, 
     talk.speak(5000, 5150, text)
     talk.until(9000)
     assert len(talk.of(CommitTurn)) == turns
+
+
+@pytest.mark.parametrize(("heard", "waits_ms"), [("Good", 170), ("We open at nine. On Sundays", None)])
+def test_the_rest_of_a_sentence_that_the_agent_cut_into_is_judged_with_its_beginning(
+    heard: str, waits_ms: int | None
+) -> None:
+    talk = Talk()
+    talk.speak(1000, 2000, "she is at home")
+    talk.ready(2350)
+    talk.audible(2380)
+    talk.heard = heard
+    talk.at(2470, SpeechStarted(2420 * MS))
+    talk.at(2900, Transcribed("until six o'clock", final=False))
+    talk.at(3080, SpeechPaused(3000 * MS))
+    talk.at(3105, SpeechStopped(3000 * MS))
+    talk.until(6000)
+    assert talk.committed == ["she is at home", "until six o'clock"]
+    waited = talk.time_of(CommitTurn, 1) - 3105
+    assert waited == waits_ms if waits_ms else waited > 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hocket.turn.commands import CancelReply, CommitTurn, StartReply
+from hocket.turn.commands import CancelReply, CommitTurn, Finalize, StartReply
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import ReplyFailed, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped, Transcribed
 from hocket.turn.speculation import CALLS_PER_TURN, LEAD, Speculation
@@ -32,6 +32,7 @@ def test_a_reply_begins_once_the_last_word_has_had_its_time(words_at: int, start
         talk.at(words_at, Transcribed(QUESTION, final=False))
     talk.until(3000)
     assert talk.time_of(StartReply) == starts_at
+    assert talk.time_of(Finalize) == starts_at, "a final under way would hold up the interim with the last word"
 
 
 def test_an_unfinished_sentence_gets_its_reply_shortly_before_the_commit() -> None:
@@ -66,14 +67,17 @@ def test_other_words_replace_the_reply_within_the_budget() -> None:
     talk = Talk()
     talk.at(1055, SpeechStarted(1000 * MS))
     talk.at(2080, SpeechPaused(2000 * MS))
-    for nth, text in enumerate(["do you have a boat", "do you have a coat", "do you have a goat"]):
+    for nth, text in enumerate(
+        ["do you have a boat", "do you have a coat", "do you have a goat", "do you have a note"]
+    ):
         talk.at(2100 + 10 * nth, Transcribed(text, final=False))
-    talk.at(2130, SpeechStopped(2000 * MS))
+    talk.at(2140, SpeechStopped(2000 * MS))
     talk.until(3000)
     assert starts(talk) == [
         ("do you have a boat", True),
         ("do you have a coat", True),
-        ("do you have a goat", False),
+        ("do you have a goat", True),
+        ("do you have a note", False),
     ]
     assert len(talk.of(CancelReply)) == CALLS_PER_TURN
 
@@ -122,3 +126,18 @@ def test_where_early_starts_do_not_pay_the_first_comes_with_the_candidate() -> N
     talk.at(2110, SpeechStopped(2000 * MS))
     talk.until(3000)
     assert talk.time_of(StartReply) == 2105 + 110
+
+
+def test_the_final_of_an_earlier_pause_does_not_stand_for_the_words_that_came_since() -> None:
+    talk = Talk()
+    talk.at(1055, SpeechStarted(1000 * MS))
+    talk.at(1700, Transcribed("what is the soup", final=False))
+    talk.at(1705, SpeechPaused(1600 * MS))
+    talk.at(1750, SpeechResumed())
+    talk.at(1790, Transcribed("What is the soup.", final=True, finalized=True))
+    started = len(talk.of(StartReply))
+    talk.at(2080, SpeechPaused(2000 * MS))
+    talk.at(2099, SpeechStopped(2000 * MS))
+    assert len(talk.of(StartReply)) == started, "the last word is under way"
+    talk.at(2100, Transcribed("today", final=False))
+    assert starts(talk)[-1] == ("What is the soup. today", True)

@@ -841,5 +841,21 @@ it would be great if
 the same thing that
 """)
 
-COMPLETE = COMPLETE_1 + COMPLETE_2 + COMPLETE_3 + COMPLETE_4
-UNFINISHED = DANGLING_1 + DANGLING_2 + DANGLING_3 + DANGLING_4
+COMPLETE_5 = _lines("""
+that would be very kind
+i can't turn it on
+please let me in
+that is very different
+could you fill me in
+""")
+
+DANGLING_5 = _lines("""
+you can reach me on
+can somebody look at it on
+i saw him in
+they delivered it around
+send it by
+""")
+
+COMPLETE = COMPLETE_1 + COMPLETE_2 + COMPLETE_3 + COMPLETE_4 + COMPLETE_5
+UNFINISHED = DANGLING_1 + DANGLING_2 + DANGLING_3 + DANGLING_4 + DANGLING_5

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args, overload
 
 import msgspec
 
@@ -25,6 +25,10 @@ Preset: TypeAlias = Literal["safe", "tuned", "aggressive", "adaptive"]
 """When a turn counts as over: after 700 ms of silence, 300, 150, or as long as the words suggest."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S")
+
+Choice: TypeAlias = str | S | Sequence[str | S] | None
+"""One provider, or several in the order they are preferred; None for the embedded one."""
 
 
 class Manners(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,20 +47,43 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     """Of one reply."""
 
 
-class Stages(msgspec.Struct, frozen=True):
-    """Who does what: a provider's name such as `deepgram/nova-3`, a stage of your own, or None for the embedded."""
+def choices(named: Choice[S]) -> tuple[str | S | None, ...]:
+    """A choice as the providers in the order they are preferred; (None,) for the embedded one."""
+    return tuple(named) if isinstance(named, (list, tuple)) else (cast("str | S | None", named),)
 
-    stt: str | Stt | None = None
-    llm: str | Llm | None = None
-    tts: str | Tts | None = None
+
+class Stages(msgspec.Struct, frozen=True):
+    """Who does what: a provider's name such as `deepgram/nova-3`, a stage of your own, or None for the embedded.
+
+    A list names the first choice and those that stand in for it when it fails or is slow.
+    """
+
+    stt: Choice[Stt] = None
+    llm: Choice[Llm] = None
+    tts: Choice[Tts] = None
     vad: str | Vad | None = None
+    complex_llm: str | Llm | None = None
+    """Answers the turns that look complex; None leaves all to `llm`."""
+
+
+class Resilience(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done about providers that are slow, full or down."""
+
+    hedge: Literal["late", "both", "off"] = "late"
+    """A second call of the model: when the first is late, at once with every first, or never."""
+    slots: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Vendor, such as "deepgram", or "vendor/model" -> simultaneous streams or requests that the account allows."""
+    openers_mb: float = 32.0
+    """Memory for the sound of openings that were spoken before; 0 keeps none."""
 
 
 class Agent:
     """A voice agent.
 
     `instructions` tell the model who it is: a text, or a function of the call that returns one. `stt`, `llm`, `tts`
-    and `vad` are provider names ("vendor/model") or stages; left out, the embedded ones are used. `knowledge` is a
+    and `vad` are provider names ("vendor/model") or stages; left out, the embedded ones are used. Of `stt`, `llm` and
+    `tts` there may be several in a list: the later stand in for the earlier. `complex_llm` answers the turns that look
+    complex. `knowledge` is a
     folder of .md and .txt files, relative to the agent's file when hocket loads it, else to the current directory.
     `greeting` is said first. `phrases` are examples of what callers say, to bias recognition. `language` is a BCP 47
     tag. Raises `AgentError` for values that cannot work.
@@ -72,6 +99,7 @@ class Agent:
         "name",
         "phrases",
         "preset",
+        "resilience",
         "stages",
         "tools",
     )
@@ -81,26 +109,29 @@ class Agent:
         instructions: Instructions,
         *,
         name: str = "agent",
-        stt: str | Stt | None = None,
-        llm: str | Llm | None = None,
-        tts: str | Tts | None = None,
+        stt: Choice[Stt] = None,
+        llm: Choice[Llm] = None,
+        tts: Choice[Tts] = None,
         vad: str | Vad | None = None,
+        complex_llm: str | Llm | None = None,
         knowledge: str | Path | None = None,
         greeting: str | None = None,
         language: str = "en",
         preset: Preset = "adaptive",
         phrases: Sequence[str] = (),
         manners: Manners | None = None,
+        resilience: Resilience | None = None,
     ) -> None:
         self.instructions = instructions
         self.name = name
-        self.stages = Stages(stt, llm, tts, vad)
+        self.stages = Stages(stt, llm, tts, vad, complex_llm)
         self.knowledge = None if knowledge is None else Path(knowledge)
         self.greeting = greeting
         self.language = language
         self.preset: Preset = preset
         self.phrases = _texts(phrases, "phrases")
         self.manners = manners or Manners()
+        self.resilience = resilience or Resilience()
         end_call = end_call_tool()
         self.tools: dict[str, Tool] = {end_call.name: end_call}
         self._subscribers: dict[str, list[Callback]] = {}
@@ -172,6 +203,11 @@ def _check(agent: Agent) -> None:
         if not (value > 0 and math.isfinite(value)):
             raise AgentError(f"{name} of an agent's manners is {value}: give a number above 0.")
     _texts(manners.reprompts, "reprompts")
+    if agent.resilience.hedge not in ("late", "both", "off"):
+        raise AgentError(f'hedge of an agent\'s resilience is "{agent.resilience.hedge}": use late, both or off.')
+    for stage in ("stt", "llm", "tts"):
+        if isinstance(named := getattr(agent.stages, stage), (list, tuple)) and not named:
+            raise AgentError(f'"{stage}" of an agent is an empty list: name a provider in it, or leave it out.')
 
 
 def _texts(values: Sequence[str], name: str) -> tuple[str, ...]:

@@ -10,18 +10,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from hocket.agent.agent import Agent
+from hocket.agent.agent import Agent, choices
 from hocket.assembly import providers
+from hocket.assembly.wrapping import Providers
 from hocket.knowledge.documents import load_documents
 from hocket.knowledge.index import LexicalIndex
 from hocket.session.pacing import Wheel
 from hocket.session.sayings import Sayings
 from hocket.session.session import Session, Stages
-from hocket.stages.llm import Llm
 from hocket.stages.retriever import Retriever
-from hocket.stages.stt import Stt
 from hocket.stages.transport import Transport
-from hocket.stages.tts import Tts
 from hocket.stages.vad import Vad
 from hocket.trace.log import TraceLog
 from hocket.trace.records import TimeKind
@@ -49,11 +47,12 @@ async def assemble(agent: Agent) -> AsyncIterator[Assembly]:
     async with AsyncExitStack() as opened:
         # What was opened is closed, whatever becomes of the others.
         vad = _open(opened, providers.vad(named.vad))
-        stt = _open(opened, providers.stt(named.stt, phrases))
-        llm = _open(opened, providers.llm(named.llm))
-        tts = _open(opened, providers.tts(named.tts))
-        retriever = LexicalIndex(passages) if passages else None
-        yield Assembly(agent, vad=vad, stt=stt, llm=llm, tts=tts, retriever=retriever)
+        stts = [_open(opened, providers.stt(one, phrases)) for one in choices(named.stt)]
+        llms = [_open(opened, providers.llm(one)) for one in choices(named.llm)]
+        ttss = [_open(opened, providers.tts(one)) for one in choices(named.tts)]
+        complex_llm = _open(opened, providers.llm(named.complex_llm)) if named.complex_llm else None
+        wrapped = _open(opened, Providers(stts, llms, ttss, complex_llm, agent.resilience))
+        yield Assembly(agent, vad, wrapped, LexicalIndex(passages) if passages else None)
 
 
 def _open(opened: AsyncExitStack, stage: S) -> S:
@@ -76,22 +75,23 @@ async def _close(stage: object) -> None:
 class Assembly:
     """An agent, ready to take calls on the running loop."""
 
-    def __init__(
-        self, agent: Agent, *, vad: Vad, stt: Stt, llm: Llm, tts: Tts, retriever: Retriever | None = None
-    ) -> None:
+    def __init__(self, agent: Agent, vad: Vad, providers: Providers, retriever: Retriever | None = None) -> None:
         self.agent = agent
         self.vad = vad
-        self.stt = stt
-        self.llm = llm
-        self.tts = tts
+        self.providers = providers
         self.retriever = retriever
         self.config = turn_config(agent, retriever is not None)
         self._wheel = Wheel()
         self._sayings: dict[int, Sayings] = {}
+        self._warm: set[tuple[int, int]] = set()
 
-    async def prepare(self, rate: int) -> Sayings:
-        """Synthesise the agent's fixed sentences for lines of `rate` Hertz, so that no call waits for them."""
-        sayings = self._sayings.setdefault(rate, Sayings(self.tts, rate))
+    async def prepare(self, input_rate: int, output_rate: int) -> Sayings:
+        """Have connections open and the agent's fixed sentences synthesised for lines of these rates (Hertz), so that
+        no call waits for them."""
+        if (input_rate, output_rate) not in self._warm:
+            self._warm.add((input_rate, output_rate))
+            await self.providers.warm(input_rate, output_rate)
+        sayings = self._sayings.setdefault(output_rate, Sayings(self.providers.tts, output_rate))
         config = self.config
         await sayings.prepare(
             (
@@ -118,11 +118,11 @@ class Assembly:
         """A session for one call; `await session.run()` holds it."""
         stages = Stages(
             self.vad,
-            self.stt,
-            self.llm,
-            self.tts,
+            self.providers.stt,
+            self.providers.llm,
+            self.providers.tts,
             transport,
-            await self.prepare(transport.output_rate),
+            await self.prepare(transport.input_rate, transport.output_rate),
             self.retriever,
         )
         return Session(
@@ -141,7 +141,7 @@ class Assembly:
     def _time(self) -> TimeKind:
         if not getattr(asyncio.get_running_loop(), "modelled", False):
             return "real"
-        names = (self.vad.name, self.stt.name, self.llm.name, self.tts.name)
+        names = (self.vad.name, self.providers.stt.name, self.providers.llm.name, self.providers.tts.name)
         return "virtual" if all(name.startswith("simulated") for name in names) else "modelled"
 
 

@@ -14,6 +14,12 @@ from hocket.stages.vad import Vad
 
 S = TypeVar("S")
 
+ELEVENLABS_VOICE: Final = "JBFqnCBsd6RMkjVDRZzb"
+"""Of elevenlabs.io/docs/overview/intro: a voice that every account has. A name may end in another's id."""
+
+CARTESIA_VOICE: Final = "a0e99841-438c-4a64-b679-ae501e7d6091"
+"""Of Cartesia's public library. A name may end in another's id."""
+
 
 def vad(named: str | Vad | None) -> Vad:
     """The detector; embedded Silero when None."""
@@ -106,6 +112,20 @@ def _espeak(model: str) -> Tts:
     return Espeak(model or "en-us")
 
 
+def _elevenlabs(model: str) -> Tts:
+    from hocket.providers.elevenlabs import ElevenLabs
+
+    name, _, voice = model.partition("/")
+    return ElevenLabs(voice or ELEVENLABS_VOICE, _ELEVENLABS_MODELS.get(name, name) or "eleven_flash_v2_5")
+
+
+def _cartesia(model: str) -> Tts:
+    from hocket.providers.cartesia import Cartesia
+
+    name, _, voice = model.partition("/")
+    return Cartesia(voice or CARTESIA_VOICE, name or "sonic-3.5")
+
+
 def _offline(model: str) -> Tts:
     from hocket.providers.voices import offline_voice
 
@@ -113,4 +133,16 @@ def _offline(model: str) -> Tts:
 
 
 _VAD: Final[dict[str, Callable[[str], Vad]]] = {"silero": _silero}
-_TTS: Final[dict[str, Callable[[str], Tts]]] = {"flite": _flite, "espeak": _espeak, "offline": _offline}
+_TTS: Final[dict[str, Callable[[str], Tts]]] = {
+    "flite": _flite,
+    "espeak": _espeak,
+    "offline": _offline,
+    "elevenlabs": _elevenlabs,
+    "cartesia": _cartesia,
+}
+_ELEVENLABS_MODELS: Final = {
+    "flash-2.5": "eleven_flash_v2_5",
+    "multilingual-2": "eleven_multilingual_v2",
+    "v3": "eleven_v3",
+}
+"""Short names; any other is taken as it is."""

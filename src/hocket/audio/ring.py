@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from hocket.audio.frame import Samples
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 
 class Ring:
     """Keeps the last `capacity` samples. Positions count from the stream's first sample."""
 
-    def __init__(self, capacity: int) -> None:
-        self._kept = np.zeros(capacity, np.int16)
+    def __init__(self, capacity: int, dtype: DTypeLike = np.int16) -> None:
+        """`dtype`: of a sample, as it is handed in and out."""
+        self._kept: NDArray[Any] = np.zeros(capacity, dtype)
         self.end = 0
         """Position just after the newest sample."""
 
@@ -20,7 +22,7 @@ class Ring:
         """Position of the oldest sample that is still kept."""
         return max(self.end - len(self._kept), 0)
 
-    def append(self, samples: Samples) -> None:
+    def append(self, samples: NDArray[Any]) -> None:
         """Take the stream's next samples, shape (n,); the oldest make room."""
         capacity = len(self._kept)
         newest = samples[-capacity:]
@@ -30,9 +32,10 @@ class Ring:
         self._kept[at : at + len(before_edge)] = before_edge
         self._kept[: len(newest) - len(before_edge)] = newest[len(before_edge) :]
 
-    def since(self, position: int) -> Samples:
-        """A copy of the samples from `position`, or from `start` if that is later, to `end`: shape (n,)."""
+    def since(self, position: int, count: int | None = None) -> NDArray[Any]:
+        """A copy of the samples from `position`, or from `start` if that is later: at most `count`, else all, (n,)."""
         capacity = len(self._kept)
         first = min(max(position, self.start), self.end)
-        at, count = first % capacity, self.end - first
-        return np.concatenate((self._kept[at : at + count], self._kept[: max(at + count - capacity, 0)]))
+        at, found = first % capacity, self.end - first
+        found = found if count is None else min(found, count)
+        return np.concatenate((self._kept[at : at + found], self._kept[: max(at + found - capacity, 0)]))

@@ -9,6 +9,7 @@ import typer
 
 from hocket.cli.call import call
 from hocket.cli.demo import demo
+from hocket.cli.doctor import doctor
 from hocket.cli.models import models
 from hocket.cli.report import report
 from hocket.errors import HocketError, InputError, MissingError
@@ -19,7 +20,7 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, call, report, models):
+for command in (demo, call, report, models, doctor):
     app.command()(command)
 
 

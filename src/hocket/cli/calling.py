@@ -79,12 +79,13 @@ async def _call(
     async with contextlib.AsyncExitStack() as opened:
         with _progress(console, "loading the recogniser and the voice"):
             ready = await opened.enter_async_context(assemble(agent))
-            await ready.prepare(CALL_RATE)
+            await ready.prepare(CALL_RATE, CALL_RATE)
         # Opened last: a call that cannot begin leaves an earlier one's trace alone.
         trace = WatchedTrace(opened.enter_context((out / "trace.jsonl").open("wb")))
         transport = FilesTransport(lines, rate=CALL_RATE, recording=recording, tail_ms=TAIL_MS)
         session = await ready.session(transport, call_id="call", trace=trace, recording=recording)
-        names = plain(f"stt {ready.stt.name} · llm {ready.llm.name} · voice {ready.tts.name}")
+        stages = ready.providers
+        names = plain(f"stt {stages.stt.name} · llm {stages.llm.name} · voice {stages.tts.name}")
         console.print(Text(names, style="dim"))
         if fast:
             with _progress(console, "holding the call in virtual time"):

@@ -11,6 +11,7 @@ COLOURS: Final[dict[str, str]] = {
     "transcript": "#17a3b5",
     "stt": "#17a3b5",
     "retrieval": "#7d9f35",
+    "connect": "#c2569b",
     "llm": "#8a57d1",
     "segment": "#bd8ae6",
     "tts": "#ee8a2c",

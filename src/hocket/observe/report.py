@@ -67,6 +67,7 @@ def _page(entries: Sequence[Entry], recording: Path | None, note: str) -> str:
         "turn_table": report_html.turn_table(measured),
         "barge_ins": report_html.barge_in_table(found, head.media_epoch),
         "speculation": report_html.speculation(measured),
+        "providers": report_html.providers(measured),
         "foot": report_html.foot(entries),
         "data": _json(data),
         "plotly": _plotly(),

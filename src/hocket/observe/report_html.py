@@ -107,6 +107,24 @@ def speculation(measured: Sequence[TurnTrace]) -> str:
     return f'<dl class="tiles small">{cells}</dl>'
 
 
+def providers(measured: Sequence[TurnTrace]) -> str:
+    """What the providers were asked for, and what stood in for them."""
+    total = summary(measured).provided
+    hits, rate = total.openers["hit"], total.opener_hit_rate
+    facts = {
+        "tokens read": str(total.input_tokens),
+        "of them cached": str(total.cached_tokens),
+        "tokens written": str(total.output_tokens),
+        "openers from the cache": "–" if rate is None else f"{hits} ({rate:.0%})",
+        "saved by each": milliseconds(total.opener_saved / hits if hits else None),
+        "second calls": str(total.hedges),
+        "turns for the complex model": str(total.routed),
+        "changes of provider": str(total.left),
+    }
+    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
+    return f'<dl class="tiles small">{cells}</dl>'
+
+
 def transcript(entries: Sequence[Entry], epoch: int) -> str:
     """The conversation as it was heard."""
     amended = {e.record.turn: e.record.text for e in entries if isinstance(e.record, AmendTurn)}

@@ -14,6 +14,7 @@ from hocket.observe.colours import COLOURS
 from hocket.trace.critical_path import Part
 from hocket.trace.latency import TurnTrace
 from hocket.trace.percentiles import Percentiles, summary
+from hocket.trace.providing import Provided
 from hocket.trace.spans import ROWS, Row, Span
 
 _LABEL = 10
@@ -59,8 +60,29 @@ def summary_table(turns: list[TurnTrace]) -> RenderableType:
         f"wasted {total.wasted_tokens} tokens, {total.wasted_characters} characters"
     )
     lines: list[RenderableType] = [table, Text(told, style="dim")]
+    if asked := _providers(total.provided):
+        lines.append(Text(asked, style="dim"))
     lines += [Text(f"not measured: {count} × {plain(reason)}", "yellow") for reason, count in total.unmeasured.items()]
     return Group(*lines)
+
+
+def _providers(total: Provided) -> str:
+    """What the providers were asked for; empty for stages that do not say."""
+    told: list[str] = []
+    if total.input_tokens:
+        told.append(f"tokens {total.input_tokens} read ({total.cached_tokens} cached), {total.output_tokens} written")
+    if total.opener_hit_rate is not None:
+        told.append(f"openers from the cache {total.opener_hit_rate:.0%}")
+    told += [
+        f"{count} {what}"
+        for count, what in (
+            (total.hedges, "second calls"),
+            (total.left, "changes of provider"),
+            (total.routed, "complex turns"),
+        )
+        if count
+    ]
+    return "; ".join(told)
 
 
 def _add_row(table: Table, label: str, percentiles: Percentiles, style: str) -> None:

@@ -51,7 +51,7 @@ class Anthropic:
             headers=headers,
             auth=lambda key: {"x-api-key": key, "anthropic-version": VERSION},
         )
-        self._http = LlmHttp(account, model, silence_s)
+        self._http = LlmHttp(account, self.name, silence_s)
         self._http.require_key()
 
     def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
@@ -59,8 +59,12 @@ class Anthropic:
         body = {**body_of(request, self._model), **self._extra}
         return self._http.reply("/v1/messages", body, MessageReader("Anthropic"))
 
+    async def warm(self, rate: int) -> None:
+        """Have connections open ahead, until `close`; `rate` does not matter. Raises `LlmError`."""
+        await self._http.warm("/v1/models")
+
     async def models(self) -> tuple[str, ...]:
-        """The models this account may use. It also opens and warms the connection that the next request takes."""
+        """The models this account may use."""
         return await self._http.model_ids("/v1/models?limit=1000")
 
     async def close(self) -> None:

@@ -6,11 +6,13 @@ An address, a header or a key is a value or a function without arguments, asked 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     import aiohttp
 
 V = TypeVar("V")
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+"""For options that are not given."""
+
 Setting: TypeAlias = V | Callable[[], V]
 """A value, or a function that is asked for it at every connection."""
 
@@ -48,21 +53,35 @@ class Account(msgspec.Struct, frozen=True):
     auth: Callable[[str], Mapping[str, str]]
     """Headers that carry a key."""
 
-    def address(self, path: str) -> str:
-        return _ask(self.base_url).rstrip("/") + path
-
-    def all_headers(self) -> dict[str, str]:
-        """Raises the stage's error when there is no key."""
-        key = _ask(self.key) if self.key is not None else os.environ.get(self.variable, "")
+    def request(self, path: str) -> tuple[str, dict[str, str]]:
+        """The URL of a path and the headers that go with it. Raises the stage's error, also when there is no key."""
+        try:
+            url = _ask(self.base_url).rstrip("/") + path
+            key = _ask(self.key) if self.key is not None else os.environ.get(self.variable, "")
+            more = _ask(self.headers)
+        except StageError:
+            raise
+        except Exception as error:  # a function that somebody else wrote
+            raise self.error(
+                f"A setting of {self.vendor} is a function that raised {type(error).__name__}.", retryable=False
+            ) from error
         if not key:
             raise self.error(
                 f"{self.vendor} needs a key: set the environment variable {self.variable}, or pass key=.",
                 retryable=False,
             )
-        return {**self.auth(key), **_ask(self.headers)}
+        headers = {**self.auth(key), **more}
+        if any(character in value for value in headers.values() for character in "\r\n\0"):
+            raise self.error(
+                f"The key or a header for {self.vendor} has a line break in it: remove it.", retryable=False
+            )
+        return url, headers
 
-    def refusal(self, status: int, about: str, detail: str = "") -> StageError:
-        """The error for an HTTP status, as one sentence. `about` names what was asked for: model and voice."""
+    def refusal(self, status: int, about: str, detail: str = "", retry_after_s: float = 0.0) -> StageError:
+        """The error for an HTTP status, as one sentence. `about` names what was asked for: model and voice.
+
+        `retry_after_s`: for how long the vendor asks to be left alone.
+        """
         said = f' It says: "{detail[:200]}".' if detail else ""
         if status in (401, 403):
             return self.error(
@@ -76,14 +95,17 @@ class Account(msgspec.Struct, frozen=True):
         if status == 429:
             return self.error(
                 f"{self.vendor} takes no more at the moment (HTTP 429): the account's limit of simultaneous streams"
-                f" or requests is reached; wait, or raise it.{said}"
+                f" or requests is reached; wait, or raise it.{said}",
+                retry_after_s=retry_after_s,
             )
         if 400 <= status < 500:
             return self.error(
                 f"{self.vendor} does not accept the request (HTTP {status}): check {about} and the options.{said}",
                 retryable=False,
             )
-        return self.error(f"{self.vendor} failed (HTTP {status}); trying again may help.{said}")
+        return self.error(
+            f"{self.vendor} failed (HTTP {status}); trying again may help.{said}", retry_after_s=retry_after_s
+        )
 
 
 class Dialer:
@@ -104,8 +126,7 @@ class Dialer:
     async def open(self, path: str, query: list[tuple[str, str]], about: str) -> Socket:
         """A socket to `path`. Raises the account's error."""
         account, aiohttp = self.account, self._aiohttp
-        headers = account.all_headers()
-        url = account.address(path)
+        url, headers = account.request(path)
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S))
         try:
@@ -121,8 +142,8 @@ class Dialer:
         except TimeoutError:
             raise account.error(f"{account.vendor} could not be reached within {CONNECT_S:g} s.") from None
         except aiohttp.WSServerHandshakeError as error:
-            detail = (error.headers or {}).get("dg-error", "")
-            raise account.refusal(error.status, about, detail) from None
+            said = error.headers or {}
+            raise account.refusal(error.status, about, said.get("dg-error", ""), retry_after_s(said)) from None
         except aiohttp.InvalidURL:
             raise account.error(f"{account.vendor}: base_url is no address of a server.", retryable=False) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -238,6 +259,15 @@ class Socket:
 
     def _lose(self, how: str) -> None:
         self.inbox.end(self._account.error(f"{self._account.vendor} {how}."))
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """How many seconds a refusal asks to be waited; 0 where it does not say, or says it as a date."""
+    try:
+        seconds = float(headers.get("Retry-After", ""))
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < math.inf else 0.0
 
 
 def _ask(setting: Setting[V]) -> V:

@@ -8,16 +8,24 @@ recognised by their times when they are sent again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from hocket.errors import SttError
-from hocket.providers.cloud import Account, Dialer, Setting
-from hocket.providers.deepgram_stream import DeepgramStream, Dialect
+from hocket.providers.cloud import NOTHING, Account, Dialer, Setting, Socket
+from hocket.providers.deepgram_stream import KEEPALIVE, KEEPALIVE_S, DeepgramStream, Dialect, quiet
+from hocket.resilience.pool import Pool
 
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 BASE_URL: Final = "wss://api.deepgram.com"
+PRIMED_MS: Final = 100
+"""Of silence, which a connection is sent when it is opened to wait: the recogniser has started when a call comes."""
+
+KINDS: Final = 3
+"""Rates and languages for which connections wait: an account's limit counts those too. Others are dialled."""
+
+TENDED_MS: Final = 20
+"""Of silence, which keeps a waiting connection of Flux; Nova has a message for it. Deepgram bills audio, not time."""
 
 
 class Deepgram:
@@ -43,8 +51,7 @@ class Deepgram:
         """
         self.name = f"deepgram/{model}"
         self._model = model
-        self._encoding = encoding
-        self._dialer = Dialer(_account(key, base_url, headers))
+        self._sockets = _Sockets(self.name, _account(key, base_url, headers), encoding, Dialect.NOVA)
         self._query = [
             ("model", model),
             ("encoding", encoding),
@@ -58,13 +65,22 @@ class Deepgram:
 
     async def open(self, rate: int, language: str = "en") -> DeepgramStream:
         """A stream for audio of `rate` Hertz; `language` may be "multi". Raises `SttError`."""
-        query = [*self._query, ("sample_rate", str(rate)), ("language", language)]
-        socket = await self._dialer.open("/v1/listen", query, f'the model "{self._model}"')
-        return DeepgramStream(socket, rate, self._encoding, Dialect.NOVA)
+        return await self._sockets.take(self._asking(rate, language))
+
+    async def warm(self, rate: int) -> None:
+        """Have connections open for streams of `rate` Hertz in English, until `close`. Raises `SttError`.
+
+        Streams of another rate or language have them too, from the first one on.
+        """
+        await self._sockets.warm(self._asking(rate, "en"))
 
     async def close(self) -> None:
         """Close all streams and the session."""
-        await self._dialer.close()
+        await self._sockets.close()
+
+    def _asking(self, rate: int, language: str) -> _Asking:
+        query = (*self._query, ("sample_rate", str(rate)), ("language", language))
+        return _Asking("/v1/listen", query, f'the model "{self._model}"', rate)
 
 
 class DeepgramFlux:
@@ -94,8 +110,7 @@ class DeepgramFlux:
         """
         self.name = f"deepgram/{model}"
         self._model = model
-        self._encoding = encoding
-        self._dialer = Dialer(_account(key, base_url, headers))
+        self._sockets = _Sockets(self.name, _account(key, base_url, headers), encoding, Dialect.FLUX)
         thresholds = {
             "eot_threshold": eot_threshold,
             "eager_eot_threshold": eager_eot_threshold,
@@ -111,15 +126,99 @@ class DeepgramFlux:
 
     async def open(self, rate: int, language: str = "en") -> DeepgramStream:
         """A stream for audio of `rate` Hertz. Only flux-general-multi looks at `language`. Raises `SttError`."""
-        query = [*self._query, ("sample_rate", str(rate))]
-        if self._model.endswith("-multi"):
-            query.append(("language_hint", language))
-        socket = await self._dialer.open("/v2/listen", query, f'the model "{self._model}"')
-        return DeepgramStream(socket, rate, self._encoding, Dialect.FLUX)
+        return await self._sockets.take(self._asking(rate, language))
+
+    async def warm(self, rate: int) -> None:
+        """Have connections open for streams of `rate` Hertz, until `close`. Raises `SttError`.
+
+        Of flux-general-multi in English; streams of another rate or language have them too, from the first one on.
+        """
+        await self._sockets.warm(self._asking(rate, "en"))
 
     async def close(self) -> None:
         """Close all streams and the session."""
-        await self._dialer.close()
+        await self._sockets.close()
+
+    def _asking(self, rate: int, language: str) -> _Asking:
+        hint = (("language_hint", language),) if self._model.endswith("-multi") else ()
+        query = (*self._query, ("sample_rate", str(rate)), *hint)
+        return _Asking("/v2/listen", query, f'the model "{self._model}"', rate)
+
+
+class _Asking(NamedTuple):
+    """What a connection is for. Connections for the same are alike."""
+
+    path: str
+    query: tuple[tuple[str, str], ...]
+    about: str
+    rate: int
+
+
+class _Open:
+    """A connection, and how many samples of silence it has been sent."""
+
+    __slots__ = ("sent", "socket")
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+        self.sent = 0
+
+
+class _Sockets:
+    """Connections of one account, waiting or not."""
+
+    def __init__(self, name: str, account: Account, encoding: Literal["linear16", "mulaw"], dialect: Dialect) -> None:
+        self._name = name
+        self._dialer = Dialer(account)
+        self._encoding: Literal["linear16", "mulaw"] = encoding
+        self._dialect = dialect
+        self._pools: dict[_Asking, Pool[_Open]] = {}
+        """Those that are kept; none before `warm`."""
+
+    async def take(self, asking: _Asking) -> DeepgramStream:
+        pool = self._pools.get(asking) or self._pool(asking)
+        if 0 < len(self._pools) < KINDS:
+            self._pools[asking] = pool
+        opened = await pool.take()
+        if self._pools.get(asking) is pool:
+            pool.keep()
+        return DeepgramStream(opened.socket, asking.rate, self._encoding, self._dialect, sent_before=opened.sent)
+
+    async def warm(self, asking: _Asking) -> None:
+        if asking not in self._pools:
+            self._pools[asking] = self._pool(asking)
+        await self._pools[asking].fill()
+
+    async def close(self) -> None:
+        pools, self._pools = self._pools, {}
+        try:
+            await asyncio.gather(*(pool.close() for pool in pools.values()))
+        finally:
+            await self._dialer.close()
+
+    def _pool(self, asking: _Asking) -> Pool[_Open]:
+        async def dial() -> _Open:
+            return _Open(await self._dialer.open(asking.path, list(asking.query), asking.about))
+
+        async def tend(opened: _Open) -> None:
+            await self._tend(opened, asking.rate)
+
+        return Pool(
+            dial,
+            alive=lambda opened: opened.socket.alive,
+            close=lambda opened: opened.socket.close(),
+            name=self._name,
+            tend=tend,
+            tend_s=KEEPALIVE_S,
+        )
+
+    async def _tend(self, opened: _Open, rate: int) -> None:
+        if opened.sent and self._dialect is Dialect.NOVA:
+            await opened.socket.send(KEEPALIVE)
+            return
+        samples = rate * (TENDED_MS if opened.sent else PRIMED_MS) // 1000
+        opened.sent += samples
+        await opened.socket.send(quiet(samples, mulaw=self._encoding == "mulaw"))
 
 
 def _account(key: Setting[str] | None, base_url: Setting[str], headers: Setting[Mapping[str, str]]) -> Account:

@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from hocket.audio.frame import Frame
+from hocket.audio.frame import FRAME_MS, Frame
 from hocket.audio.g711 import encode_ulaw
 from hocket.errors import SttError
 from hocket.providers.cloud import Socket
-from hocket.providers.deepgram_messages import Failure, Results, TurnInfo, decode, text_after
+from hocket.providers.deepgram_messages import Failure, Results, TurnInfo, Word, decode, text_after
 from hocket.stages.stt import Transcript
+from hocket.stages.transcripts import Transcripts
 
 FINALIZE_S = 0.5
 """How long an answer to finalize is waited for. Peers count on 350 ms for 99 % of Deepgram's finals."""
@@ -23,11 +24,13 @@ FINALIZE_S = 0.5
 KEEPALIVE_S = 4.0
 """Without audio for so long we say that we are still there; Deepgram hangs up after 10 s."""
 
+KEEPALIVE = '{"type":"KeepAlive"}'
+"""Of Nova; Flux knows none."""
+
 WAITING_FRAMES = 500
 """Ten seconds of audio that could not be sent yet; the oldest is dropped first."""
 
 JOINED_FRAMES = 50
-WAITING_TRANSCRIPTS = 64
 ANSWER_SLACK_S = 0.3
 """An answer covers a request when it reaches so near to the audio sent before it."""
 
@@ -37,6 +40,11 @@ class Dialect(Enum):
 
     NOVA = "Finalize"
     FLUX = "ForceEndTurn"
+
+
+def quiet(samples: int, *, mulaw: bool) -> bytes:
+    """So much silence, encoded."""
+    return b"\xff" * samples if mulaw else bytes(2 * samples)
 
 
 class _Request(NamedTuple):
@@ -50,26 +58,47 @@ class _Request(NamedTuple):
 class DeepgramStream:
     """Recognition for one call."""
 
-    def __init__(self, socket: Socket, rate: int, encoding: Literal["linear16", "mulaw"], dialect: Dialect) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        rate: int,
+        encoding: Literal["linear16", "mulaw"],
+        dialect: Dialect,
+        *,
+        sent_before: int = 0,
+    ) -> None:
+        """`sent_before`: samples that the connection has been sent already, to prime it."""
         self._socket = socket
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
         self._outgoing = _Outgoing()
-        self._transcripts = _Transcripts()
+        self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
         """Samples that have been or will be sent."""
+        self._unpushed = sent_before
+        """Samples that were sent besides: Deepgram counts its times from the first of them, the stream does not."""
         self._settled_s = 0.0
         """Words that begin before this have been given as final."""
+        self._shown_s = 0.0
+        """Where the words of the interim end."""
+        self._given_up_s = 0.0
+        """The audio before a request that was answered from the interim."""
         self._interim = ""
         self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._receive())]
+
+    @property
+    def dropped(self) -> int:
+        """Frames of 20 ms that Deepgram was not sent, because it took none."""
+        return self._unsent * 1000 // (self._rate * FRAME_MS)
 
     def push(self, frame: Frame) -> None:
         """Take a frame; never blocks."""
         data = encode_ulaw(frame.samples) if self._mulaw else frame.samples.astype("<i2").tobytes()
-        dropped = self._outgoing.audio(data)
-        self._pushed += len(frame.samples) - dropped // (1 if self._mulaw else 2)
+        before = self._unsent
+        self._outgoing.audio(data)
+        self._pushed += len(frame.samples) - (self._unsent - before)
 
     def finalize(self) -> None:
         """Ask for a final of everything pushed so far; it comes within `FINALIZE_S`, from the interims if need be."""
@@ -110,10 +139,10 @@ class DeepgramStream:
 
     def _sign_of_life(self) -> str | bytes:
         if self._dialect is Dialect.NOVA:
-            return '{"type":"KeepAlive"}'
-        # Flux knows no such message. The silence moves its clock of the audio on.
-        self._pushed += self._rate // 50
-        return bytes([0xFF]) * (self._rate // 50) if self._mulaw else bytes(self._rate // 50 * 2)
+            return KEEPALIVE
+        # Flux knows no such message, but silence.
+        self._unpushed += self._rate // 50
+        return quiet(self._rate // 50, mulaw=self._mulaw)
 
     async def _receive(self) -> None:
         try:
@@ -133,20 +162,35 @@ class DeepgramStream:
 
     def _hear_nova(self, results: Results) -> None:
         alternatives = results.channel.alternatives
-        text = text_after(alternatives[0].transcript, alternatives[0].words, self._settled_s) if alternatives else ""
+        words = alternatives[0].words if alternatives else ()
+        since_s = self._settled_s + self._unpushed_s
+        text = text_after(alternatives[0].transcript, words, since_s) if alternatives else ""
+        until_s = results.start + results.duration
         if results.is_final:
-            self._settle(text, results.start + results.duration, answer=results.from_finalize)
+            self._settle(text, until_s - self._unpushed_s, answer=results.from_finalize)
         else:
-            self._show(text)
+            self._show(text, words, until_s)
 
     def _hear_flux(self, turn: TurnInfo) -> None:
-        text = text_after(turn.transcript, turn.words, self._settled_s)
+        text = text_after(turn.transcript, turn.words, self._settled_s + self._unpushed_s)
         if turn.event == "EndOfTurn":
-            self._settle(text, turn.audio_window_end, answer=True)
+            self._settle(text, turn.audio_window_end - self._unpushed_s, answer=True)
         else:
-            self._show(text)
+            self._show(text, turn.words, turn.audio_window_end)
 
-    def _show(self, text: str) -> None:
+    @property
+    def _unpushed_s(self) -> float:
+        return self._unpushed / self._rate
+
+    @property
+    def _unsent(self) -> int:
+        """Samples that were pushed and will not be sent."""
+        return self._outgoing.dropped // (1 if self._mulaw else 2)
+
+    def _show(self, text: str, words: tuple[Word, ...], until_s: float) -> None:
+        """Give an interim. What its last word does not say, how far the audio was heard, does."""
+        end_s = words[-1].end if words else None
+        self._shown_s = (until_s if end_s is None else end_s) - self._unpushed_s
         if text != self._interim:
             self._interim = text
             self._transcripts.put(Transcript(text, final=False))
@@ -158,37 +202,42 @@ class DeepgramStream:
             self._requests.popleft().deadline.cancel()
             answered = True
         # A late answer to a request that had been given up says nothing new, and nothing about what has come since.
-        late = until_s <= self._settled_s + ANSWER_SLACK_S
+        late = until_s <= max(self._settled_s, self._given_up_s) + ANSWER_SLACK_S
         if text or answered or (self._interim and not late):
-            self._transcripts.put(Transcript(text, final=True, finalized=answered))
-            self._interim = ""
+            self._give(text, max(until_s, self._settled_s), finalized=answered)
 
     def _give_up(self, at_s: float) -> None:
         """The deadline of a request: nothing better is known than the interim."""
         self._requests.popleft()
-        text, self._interim = self._interim, ""
-        if text:
-            self._settled_s = max(self._settled_s, at_s)
-        self._transcripts.put(Transcript(text, final=True, finalized=True))
+        self._given_up_s = at_s
+        if self._interim:
+            # Words after those may still come, and would be heard by another recogniser.
+            self._settled_s = max(self._settled_s, min(self._shown_s, at_s))
+        self._give(self._interim, self._settled_s, finalized=True)
+
+    def _give(self, text: str, until_s: float, *, finalized: bool) -> None:
+        """Give a final that settles the audio so far."""
+        until_ms = int(until_s * 1000) + self._unsent * 1000 // self._rate
+        self._transcripts.put(Transcript(text, final=True, finalized=finalized, until_ms=max(0, until_ms)))
+        self._interim = ""
 
 
 class _Outgoing:
     """What is to be sent, in order. Audio beyond the bound is dropped, oldest first; requests are not."""
 
     def __init__(self) -> None:
+        self.dropped = 0
+        """Bytes of audio."""
         self._waiting: deque[bytes | str] = deque()
         self._news = asyncio.Event()
 
-    def audio(self, data: bytes) -> int:
-        """Returns how many bytes had to be dropped for it."""
-        dropped = 0
+    def audio(self, data: bytes) -> None:
         if len(self._waiting) >= WAITING_FRAMES:
             oldest = next((index for index, item in enumerate(self._waiting) if isinstance(item, bytes)), 0)
-            dropped = len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
+            self.dropped += len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
             del self._waiting[oldest]
         self._waiting.append(data)
         self._news.set()
-        return dropped
 
     def text(self, data: str) -> None:
         if not self._waiting or self._waiting[-1] != data:
@@ -211,45 +260,3 @@ class _Outgoing:
         while self._waiting and isinstance(self._waiting[0], bytes) and len(audio) < JOINED_FRAMES:
             audio.append(self._waiting.popleft())  # type: ignore[arg-type]
         return b"".join(audio)
-
-
-class _Transcripts:
-    """What has not been read yet. An interim gives way to what follows it; too many finals become one."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Transcript] = deque()
-        self._news = asyncio.Event()
-        self._ended = False
-        self._error: SttError | None = None
-
-    def put(self, transcript: Transcript) -> None:
-        if self._ended:
-            return
-        if self._waiting and not self._waiting[-1].final:
-            self._waiting.pop()
-        if len(self._waiting) >= WAITING_TRANSCRIPTS and transcript.final:
-            last = self._waiting.pop()
-            joined = f"{last.text} {transcript.text}".strip()
-            transcript = Transcript(joined, final=True, finalized=last.finalized or transcript.finalized)
-        self._waiting.append(transcript)
-        self._news.set()
-
-    def end(self, error: SttError | None) -> None:
-        """No more will come; what waits can still be read, unless it was `close` that ended it."""
-        if error is None:
-            self._waiting.clear()
-            self._error = None
-        elif not self._ended:
-            self._error = error
-        self._ended = True
-        self._news.set()
-
-    async def next(self) -> Transcript | None:
-        while not self._waiting:
-            if self._error is not None:
-                raise self._error
-            if self._ended:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.popleft()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from hocket.errors import LlmError
+from hocket.providers.cloud import retry_after_s
 
 SAID_CHARACTERS: Final = 300
 """How much of a vendor's own words is passed on."""
@@ -23,6 +24,7 @@ def refused(
     kind, said = vendor_says(body)
     if key:
         said = said.replace(key, "…")
+    wait_s = retry_after_s(headers)
     its_words = f' It says: "{said}"' if said else ""
     if status in (401, 403):
         # Vendors quote part of a wrong key; nothing they say here is passed on.
@@ -41,14 +43,14 @@ def refused(
             retryable=False,
         )
     if status == 429:
-        wait = headers.get("Retry-After", "")
-        until = f" and asks to wait {wait} s" if wait.replace(".", "").isdigit() else ""
+        until = f" and asks to wait {wait_s:g} s" if wait_s else ""
         return LlmError(
             f"{vendor} takes no more requests for now{until} (HTTP 429): "
-            f"the account's rate limit is reached.{its_words}"
+            f"the account's rate limit is reached.{its_words}",
+            retry_after_s=wait_s,
         )
     if status in (408, 409, 425) or status >= 500:
-        return LlmError(f"{vendor} failed (HTTP {status}); trying again may help.{its_words}")
+        return LlmError(f"{vendor} failed (HTTP {status}); trying again may help.{its_words}", retry_after_s=wait_s)
     return LlmError(
         f'{vendor} does not accept the request for "{model}" (HTTP {status}): '
         f"check the model and its options.{its_words}",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from hocket.errors import LlmError, MissingError
-from hocket.providers.cloud import Account
+from hocket.providers.cloud import CONNECT_S, Account
 from hocket.providers.llm_errors import malformed, refused
 from hocket.providers.server_events import EventReader, EventTooLong, ServerEvent
 from hocket.stages.llm import LlmDelta
@@ -20,9 +20,10 @@ from hocket.stages.llm import LlmDelta
 if TYPE_CHECKING:
     import aiohttp
 
-CONNECT_S: Final = 5.0
-KEPT_S: Final = 55.0
-"""How long an idle connection is kept. Load balancers in front of vendors drop theirs after 60 s or more."""
+    from hocket.providers.http_connections import HttpConnections
+
+TOUCH_S: Final = 3.0
+"""An idle connection over which no answer comes for so long is dead; so is a vendor that answers no faster."""
 
 DRAIN_S: Final = 0.1
 """How long the end of a response is waited for once the reply is complete: only a response that was read to its end
@@ -64,21 +65,24 @@ class _ModelList(msgspec.Struct):
 
 
 class LlmHttp:
-    """One session per event loop, opened with the first request. `about` is the model's name, for errors."""
+    """Connections of each event loop, opened with its first request or by `warm`."""
 
-    def __init__(self, account: Account, about: str, silence_s: float) -> None:
-        """Raises `MissingError` without aiohttp."""
+    def __init__(self, account: Account, name: str, silence_s: float) -> None:
+        """`name`: "vendor/model". Raises `MissingError` without aiohttp."""
         try:
             import aiohttp
+
+            from hocket.providers.http_connections import HttpConnections
         except ImportError:
             raise MissingError(
                 f"{account.vendor} needs aiohttp, which is not installed: pip install hocket[cloud]"
             ) from None
         self.account = account
-        self._about = about
+        self._name = name
         self._silence_s = silence_s
         self._aiohttp = aiohttp
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._open = HttpConnections
+        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, HttpConnections] = WeakKeyDictionary()
 
     async def reply(self, path: str, body: dict[str, Any], reader: Reader) -> AsyncGenerator[LlmDelta, None]:
         """POST the body and yield what the reader makes of the events that come back.
@@ -116,6 +120,14 @@ class LlmHttp:
         # Google writes "models/" before each.
         return tuple(str(entry.get("id", "")).removeprefix("models/") for entry in listed.data)
 
+    async def warm(self, path: str) -> None:
+        """Have connections open ahead, by asking what is at `path`; whether anything is there does not matter.
+
+        Returns when the first is open; the rest is opened, and all are kept open, in the background until `close`.
+        Raises `LlmError` when the vendor cannot be reached or refuses the key.
+        """
+        await self._here().warm(lambda: self._touch(path))
+
     def require_key(self) -> None:
         """Raises `MissingError` when there can be no key: better said when an agent starts than to its first caller."""
         account = self.account
@@ -126,29 +138,49 @@ class LlmHttp:
 
     async def close(self) -> None:
         """Close the connections of the running loop. Legal twice; the next request opens new ones."""
-        if (session := self._sessions.pop(asyncio.get_running_loop(), None)) is not None:
-            await session.close()
+        if (connections := self._connections.pop(asyncio.get_running_loop(), None)) is not None:
+            await connections.close()
 
     @asynccontextmanager
     async def _request(self, method: str, path: str, body: bytes | None) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response of status 200. What it was not read to the end of is not waited for: the connection is closed."""
-        aiohttp, vendor = self._aiohttp, self.account.vendor
         url, headers = self._address(path)
-        try:
-            response = await self._session().request(method, url, data=body, headers=headers, allow_redirects=False)
+        connections = self._here()
+        with self._mapped(self._silence_s):
+            response = await connections.request(method, url, headers, body)
             try:
                 if response.status != 200:
                     raise await self._refusal(response, headers)
                 yield response
                 await self._drain(response)
             finally:
+                if not response.content.at_eof():
+                    connections.lost()
                 response.close()
+
+    async def _touch(self, path: str) -> None:
+        """Make a request whose answer does not matter, unless it is that the key is wrong."""
+        url, headers = self._address(path)
+        timeout = self._aiohttp.ClientTimeout(total=TOUCH_S)
+        with self._mapped(TOUCH_S):
+            async with self._here().session.head(
+                url, headers=headers, allow_redirects=False, timeout=timeout
+            ) as response:
+                if response.status == 401:
+                    raise await self._refusal(response, headers)
+
+    @contextmanager
+    def _mapped(self, silence_s: float) -> Iterator[None]:
+        """Foreign exceptions to `LlmError`."""
+        aiohttp, vendor = self._aiohttp, self.account.vendor
+        try:
+            yield
         except EventTooLong:
-            raise malformed(self.account.vendor) from None
+            raise malformed(vendor) from None
         except aiohttp.ConnectionTimeoutError:
             raise LlmError(f"{vendor} could not be reached within {CONNECT_S:g} s: check the network.") from None
         except TimeoutError:
-            raise LlmError(f"{vendor} sent nothing for {self._silence_s:g} s.") from None
+            raise LlmError(f"{vendor} sent nothing for {silence_s:g} s.") from None
         except aiohttp.ClientConnectorCertificateError:
             raise LlmError(
                 f"{vendor}'s certificate is not valid for the address it was asked at: check base_url.", retryable=False
@@ -161,34 +193,16 @@ class LlmHttp:
             raise LlmError(f"{vendor} broke off the connection ({type(error).__name__}).") from None
 
     def _address(self, path: str) -> tuple[str, dict[str, str]]:
-        """The URL and the headers of a request, with the functions among the settings asked."""
-        try:
-            url = self.account.address(path)
-            headers = {**HEADERS, **self.account.all_headers()}
-        except LlmError:
-            raise
-        except Exception as error:  # a function that somebody else wrote
-            raise LlmError(
-                f"A setting of {self.account.vendor} is a function that raised {type(error).__name__}.", retryable=False
-            ) from error
-        if any(character in value for value in headers.values() for character in "\r\n\0"):
-            raise LlmError(
-                f"The key or a header for {self.account.vendor} has a line break in it: remove it.", retryable=False
-            )
-        return url, headers
+        url, headers = self.account.request(path)
+        return url, {**HEADERS, **headers}
 
-    def _session(self) -> aiohttp.ClientSession:
-        aiohttp = self._aiohttp
+    def _here(self) -> HttpConnections:
+        """Those of the running loop."""
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.closed:
-            # No limit here: a request that waits for another's connection is a caller who waits. Who limits calls is
-            # whoever admits them.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ttl_dns_cache=300)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self._silence_s)
-            session = aiohttp.ClientSession(connector=connector, timeout=timeout)
-            self._sessions[loop] = session
-        return session
+        connections = self._connections.get(loop)
+        if connections is None or connections.session.closed:
+            self._connections[loop] = connections = self._open(self._name, self._silence_s)
+        return connections
 
     async def _refusal(self, response: aiohttp.ClientResponse, headers: dict[str, str]) -> LlmError:
         try:
@@ -197,7 +211,8 @@ class LlmHttp:
             body = b""
         account = self.account
         key = headers.get("Authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
-        return refused(account.vendor, self._about, account.variable, response.status, response.headers, body, key)
+        about = self._name.partition("/")[2]
+        return refused(account.vendor, about, account.variable, response.status, response.headers, body, key)
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
         try:

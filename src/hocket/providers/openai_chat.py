@@ -81,15 +81,19 @@ class OpenAiChat:
             headers=headers,
             auth=lambda key: {"Authorization": f"Bearer {key}"},
         )
-        self._http = LlmHttp(account, model, silence_s)
+        self._http = LlmHttp(account, self.name, silence_s)
         self._http.require_key()
 
     def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         """Stream the reply. Closing the generator closes the response. Raises `LlmError`."""
         return self._http.reply("/chat/completions", self._body(request), ChunkReader(self._vendor.title))
 
+    async def warm(self, rate: int) -> None:
+        """Have connections open ahead, until `close`; `rate` does not matter. Raises `LlmError`."""
+        await self._http.warm("/models")
+
     async def models(self) -> tuple[str, ...]:
-        """The models this account may use. It also opens and warms the connection that the next request takes."""
+        """The models this account may use."""
         return await self._http.model_ids("/models")
 
     async def close(self) -> None:

@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from hocket.audio.frame import Frame
+from hocket.audio.frame import FRAME_MS, Frame
 from hocket.errors import MissingError, SttError
 from hocket.providers.sphinx_audio import Batch, PendingAudio
+from hocket.providers.sphinx_decoding import RATE
 from hocket.providers.sphinx_processes import Call, Slot
 from hocket.providers.stability import StabilityFilter
 from hocket.stages.stt import SttStream, Transcript
@@ -97,9 +98,9 @@ class _Stream:
         self._task = asyncio.create_task(self._work(), name="pocketsphinx")
 
     @property
-    def dropped_samples(self) -> int:
-        """Of 16 kHz, because the worker was too slow."""
-        return self._pending.dropped
+    def dropped(self) -> int:
+        """Frames of 20 ms, because the worker was too slow."""
+        return self._pending.dropped * 1000 // (RATE * FRAME_MS)
 
     def push(self, frame: Frame) -> None:
         if not self._closed:
@@ -160,7 +161,7 @@ class _Stream:
             self._filter.clear()
             text = " ".join(heard.words)
             if text or batch.finalized:
-                self._emit(Transcript(text, final=True, finalized=batch.finalized))
+                self._emit(Transcript(text, final=True, finalized=batch.finalized, until_ms=batch.until_ms))
             return
         if self._filter.push(heard.words):
             self._emit(Transcript(self._filter.text, final=False))

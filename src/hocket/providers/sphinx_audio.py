@@ -39,6 +39,8 @@ class Batch(NamedTuple):
     """The utterance ends after it."""
     finalized: bool
     """That was asked for."""
+    until_ms: int
+    """How much of the stream has come out with it, or was left out."""
 
 
 class PendingAudio:
@@ -89,7 +91,7 @@ class PendingAudio:
         if finish:
             self.heard_ms = 0
             self._utterance_start = self._end - self._waiting
-        return Batch(samples, finish, finalized)
+        return Batch(samples, finish, finalized, (self._end - self._waiting) * 1000 // RATE)
 
     def _take(self) -> tuple[Samples, bool]:
         """Samples up to the next end, or of at most `MAX_BATCH_MS`; whether the end was reached."""

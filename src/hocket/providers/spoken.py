@@ -16,11 +16,18 @@ from hocket.stages.tts import SpeechChunk
 FIRST_PHRASE = 12
 """Characters from which the first phrase of a reply is worth sending: about three tokens, 40 ms of a model's time."""
 
+FIRST_WORD = 3
+"""The first whole word, for a vendor that carries the prosody on from what it has been sent before. A single letter
+waits for the next word: its sound would be over before more comes."""
+
 LATER_PHRASE = 40
 """Later ones have time: they are spoken after what went before."""
 
 _AHEAD_WORDS = 8
 _ENDS = (".", "?", "!", ":", ";", ",")
+_ENDS_WORD = (",", "?", "!", ";", ":")
+"""After a letter. A point may go on: "e.g."."""
+
 _WORD = re.compile(r"\S+")
 
 
@@ -36,10 +43,13 @@ async def phrases(text: AsyncIterator[str], first_phrase: int = FIRST_PHRASE) ->
         waiting += token
         # The last word may go on in the next token.
         whole = max(waiting.rfind(" "), waiting.rfind("\n")) + 1
+        if enough == first_phrase and waiting[-1:] in _ENDS_WORD and waiting[-2:-1].isalpha():
+            whole = len(waiting)
         if whole >= enough or (waiting[:whole].strip() and waiting[:whole].rstrip().endswith(_ENDS)):
             yield waiting[:whole]
             waiting = waiting[whole:]
-            enough = LATER_PHRASE
+            # A word lasts no longer than it takes to write the forty characters after it.
+            enough = FIRST_PHRASE if enough < FIRST_PHRASE else LATER_PHRASE
     if waiting:
         yield waiting
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hocket.errors import LlmError
 from hocket.ids import ReplyId
@@ -17,8 +17,10 @@ from hocket.session.tool_calls import ToolCalls
 from hocket.session.turns import Turns
 from hocket.session.voicing import Voicing
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
+from hocket.stages.notices import listen
 from hocket.stages.tts import Tts
-from hocket.trace.records import Mark, Step
+from hocket.text.speech import speech_text
+from hocket.trace.records import Mark, Step, Tokens
 from hocket.turn.history import Entry
 from hocket.turn.meaning import same_meaning
 from hocket.turn.speakable import Segmenter
@@ -87,10 +89,16 @@ class Replying:
         task.add_done_callback(lambda _: self._running.pop(reply, None))
 
     async def _answer(self, reply: ReplyId, text: str) -> None:
+        self._listen(reply)
         request = await self._request(text)
         await self._voicing.speak(reply, self._write(reply, request))
 
+    def _listen(self, reply: ReplyId) -> None:
+        """What the stages tell of themselves in this task is about this reply."""
+        listen(lambda notice: self._mark(Mark(notice.stage, notice.step, reply, notice.detail, notice.count)))
+
     async def _say(self, reply: ReplyId, text: str) -> None:
+        self._listen(reply)
         if prepared := self._sayings.get(text):
             await self._voicing.play(reply, prepared)
         else:
@@ -122,9 +130,9 @@ class Replying:
         self._turns.mark(mark)
 
     async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
-        """The model's text, cut as the voice wants it, with its tools run in between."""
+        """The model's text as it is said, cut as the voice wants it, with its tools run in between."""
         for _ in range(TOOL_ROUNDS):
-            segmenter = Segmenter() if self._tts.takes == "segments" else None
+            spoken = _Spoken(request.language, self._tts.takes)
             written: list[str] = []
             wanted: list[ToolCall] = []
             async with aclosing(self._deltas(reply, request)) as deltas:
@@ -133,14 +141,10 @@ class Replying:
                         wanted.append(delta)
                         continue
                     written.append(delta.text)
-                    if segmenter is None:
-                        yield delta.text
-                    else:
-                        for segment in segmenter.push(delta.text):
-                            yield segment
-            if segmenter is not None:
-                for segment in segmenter.flush():
-                    yield segment
+                    for piece in spoken.push(delta.text):
+                        yield piece
+            for piece in spoken.flush():
+                yield piece
             if not wanted:
                 return
             request = await self._with_results(reply, request, "".join(written), wanted)
@@ -154,7 +158,10 @@ class Replying:
         try:
             async with aclosing(self._llm.reply(request)) as deltas:
                 while (delta := await self._next(deltas)) is not None:
-                    if isinstance(delta, Usage) or delta == _NOTHING:
+                    if isinstance(delta, Usage):
+                        self._turns.write(Tokens(reply, delta.input_tokens, delta.cached_tokens, delta.output_tokens))
+                        continue
+                    if delta == _NOTHING:
                         continue
                     if not tokens:
                         self._mark(Mark("llm", "first", reply))
@@ -193,6 +200,27 @@ class Replying:
             request.max_tokens,
             request.language,
         )
+
+
+class _Spoken:
+    """What is written -> what is handed to a voice."""
+
+    def __init__(self, language: str, takes: Literal["tokens", "segments"]) -> None:
+        self._speech = speech_text(language)
+        self._segmenter = Segmenter() if takes == "segments" else None
+
+    def push(self, token: str) -> Iterable[str]:
+        return self._pieces(self._speech.push(token))
+
+    def flush(self) -> Iterable[str]:
+        yield from self._pieces(self._speech.flush())
+        if self._segmenter is not None:
+            yield from self._segmenter.flush()
+
+    def _pieces(self, text: str) -> Iterable[str]:
+        if not text:
+            return ()
+        return (text,) if self._segmenter is None else self._segmenter.push(text)
 
 
 def _ends_with(content: str, text: str) -> bool:

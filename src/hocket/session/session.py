@@ -21,6 +21,7 @@ from hocket.agent.prompt import instructions_for
 from hocket.audio.frame import Frame
 from hocket.clock import SECOND, LoopClock, wall_clock
 from hocket.errors import HocketError, StageError
+from hocket.ids import NO_REPLY
 from hocket.session import record
 from hocket.session.listening import Listening
 from hocket.session.pacing import Wheel
@@ -33,6 +34,7 @@ from hocket.session.tasks import Tasks
 from hocket.session.tool_calls import ToolCalls
 from hocket.session.turns import Turns
 from hocket.stages.llm import Llm, LlmRequest
+from hocket.stages.notices import Notice, listen
 from hocket.stages.retriever import Retriever
 from hocket.stages.stt import Stt
 from hocket.stages.transport import Transport
@@ -200,6 +202,7 @@ class Session:
 
     async def _hold(self) -> str:
         """From the first ring to the reason of the end."""
+        listen(self._noticed)
         async with _within(OPEN_S, "The recogniser"):
             await self._listening.open(self.call.language, self._tasks.start)
         async with _within(OPEN_S, "The line"):
@@ -218,6 +221,10 @@ class Session:
         self._begin_trace(epoch)
         self._turns.post(CallStarted())
         self._subscribers.started(self._head.media_epoch)
+
+    def _noticed(self, notice: Notice) -> None:
+        """A stage tells of itself while it works for no reply in particular."""
+        self._turns.mark(Mark(notice.stage, notice.step, NO_REPLY, notice.detail, notice.count))
 
     def _agent_is_heard(self) -> bool:
         return self._turns.engine.phase is Phase.SPEAKING

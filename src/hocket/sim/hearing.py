@@ -99,7 +99,7 @@ class SimStt:
     name = "simulated"
 
     def __init__(self, timeline: Timeline, delays: Delays, rng: Random, *, lost_after_ms: int | None = None) -> None:
-        """`lost_after_ms`: the provider is lost when it has been given so much audio."""
+        """`lost_after_ms`: each stream is lost when it has been given so much audio."""
         self._timeline = timeline
         self._delays = delays
         self._rng = Random(rng.getrandbits(64))
@@ -120,19 +120,31 @@ class SimSttStream:
         self._rate = rate
         self._lost_after_ms = _NEVER if lost_after_ms is None else lost_after_ms
         self._position_ms = 0
+        self._pushed: int | None = None
+        """Samples; None before the first, which decides what this stream can have heard."""
         self._out = _Outbox()
 
+    @property
+    def dropped(self) -> int:
+        return 0
+
     def push(self, frame: Frame) -> None:
+        if self._pushed is None:
+            self._pushed = 0
+            self._recognition.begin(frame.at * 1000 // self._rate)
+        self._pushed += len(frame.samples)
         self._position_ms = position_ms = (frame.at + len(frame.samples)) * 1000 // self._rate
         interim = self._recognition.interim(position_ms)
         if interim is not None:
             self._out.put(Transcript(interim, False))
-        if position_ms >= self._lost_after_ms:
+        if self._pushed * 1000 >= self._lost_after_ms * self._rate:
             self._out.fail(SttError("The simulated recogniser was lost, as its script says; open another stream."))
 
     def finalize(self) -> None:
         final = self._recognition.final(self._position_ms)
-        self._out.put_later(self._delays.stt_finalize(), Transcript(final, True, True))
+        left_ms = self._position_ms - self._recognition.settled_ms(self._position_ms)
+        until_ms = max(0, (self._pushed or 0) * 1000 // self._rate - left_ms)
+        self._out.put_later(self._delays.stt_finalize(), Transcript(final, True, True, until_ms))
 
     def __aiter__(self) -> SimSttStream:
         return self

@@ -36,6 +36,13 @@ class Recognition:
         self._shown = 0
         """How many are in finals or interims."""
 
+    def begin(self, position_ms: int) -> None:
+        """Audio before `position_ms` does not come: words of which too little is left are not heard."""
+        words = self._words
+        while self._settled < len(words) and not _is_left(words[self._settled], position_ms):
+            self._settled += 1
+        self._shown = self._settled
+
     def interim(self, position_ms: int) -> str | None:
         """Audio up to `position_ms` is known: the words since the last final, if there is a new one to show."""
         words, shown = self._words, self._shown
@@ -62,6 +69,16 @@ class Recognition:
         self._settled = until
         self._shown = max(self._shown, until)
         return text
+
+    def settled_ms(self, position_ms: int) -> int:
+        """Up to where a final at `position_ms` settles the audio: a word that it leaves for the next is not in it."""
+        words = self._words
+        unheard = self._settled < len(words)
+        return min(position_ms, words[self._settled].start_ms) if unheard else position_ms
+
+
+def _is_left(word: Word, position_ms: int) -> bool:
+    return word.end_ms - position_ms >= HEARD_PART * (word.end_ms - word.start_ms)
 
 
 def _is_heard(word: Word, position_ms: int) -> bool:

@@ -57,9 +57,6 @@ CHUNK_MS: Final = 200
 SYNTHESIS_SPEED: Final = 10
 """Milliseconds of speech that a voice makes in one millisecond."""
 
-FIRST_WORDS: Final = 2
-"""A voice that takes tokens begins when it has so many words."""
-
 LEVEL: Final = 6000
 PIECES_BOUND: Final = 2_000
 """Pieces of text that wait to be spoken; a voice that is further behind gives up."""
@@ -112,7 +109,7 @@ class SimTts:
         self._fails = fails
 
     async def speak(self, text: AsyncIterator[str], rate: int) -> AsyncGenerator[SpeechChunk, None]:
-        feed = _Feed(text, FIRST_WORDS if self.takes == "tokens" else 1)
+        feed = _Feed(text)
         tone = _tone(rate)
         try:
             if not await feed.starts():
@@ -138,21 +135,20 @@ class SimTts:
 class _Feed:
     """Reads text as fast as it is written, so that a busy voice never holds up the model."""
 
-    __slots__ = ("_buffered", "_done", "_enough_words", "_news", "_reader", "_words", "began_at")
+    __slots__ = ("_begun", "_buffered", "_done", "_news", "_reader", "began_at")
 
-    def __init__(self, text: AsyncIterator[str], enough_words: int) -> None:
+    def __init__(self, text: AsyncIterator[str]) -> None:
         self.began_at = 0.0
         """Loop time of the first text."""
         self._buffered: deque[str] = deque()
-        self._words = 0
-        self._enough_words = enough_words
+        self._begun = False
         self._done = False
         self._news = asyncio.Event()
         self._reader = asyncio.create_task(self._read(text), name="simulated voice")
 
     async def starts(self) -> bool:
-        """Wait until there is enough text to begin; False when the text ends without any."""
-        while self._words < self._enough_words and not self._done:
+        """Wait until there is text to begin with; False when it ends without any."""
+        while not self._begun and not self._done:
             await self._wait()
         if self._done:
             self._reader.result()
@@ -176,10 +172,9 @@ class _Feed:
             async for piece in text:
                 if not piece:
                     continue
-                if not self._words:
+                if not self._begun:
+                    self._begun = True
                     self.began_at = asyncio.get_running_loop().time()
-                # A token with a leading space is a new word; segments hold several.
-                self._words += max(1, len(piece.split()))
                 if len(self._buffered) >= PIECES_BOUND:
                     raise TtsError("The simulated voice is too far behind its text; give it less text at once.")
                 self._buffered.append(piece)

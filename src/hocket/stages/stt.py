@@ -18,6 +18,9 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
     final: bool
     finalized: bool = False
     """This final answers `finalize()`: nothing pushed before that call is still being recognised."""
+    until_ms: int | None = None
+    """Of a final: the audio up to here, counted from the first sample pushed to the stream, is settled; None where the
+    provider does not say."""
 
 
 class SttStream(Protocol):
@@ -37,6 +40,11 @@ class SttStream(Protocol):
 
     async def close(self) -> None:
         """Stop; the iterator ends."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Frames of 20 ms that were not recognised because a bound was full."""
         ...
 
 

@@ -29,12 +29,23 @@ from hocket.turn.events import (
 )
 
 PartName: TypeAlias = Literal[
-    "vad", "silence", "confirm", "transcript", "llm", "segment", "tts", "tool", "gate", "playout", "unexplained"
+    "vad",
+    "silence",
+    "confirm",
+    "transcript",
+    "connect",
+    "llm",
+    "segment",
+    "tts",
+    "tool",
+    "gate",
+    "playout",
+    "unexplained",
 ]
 """vad: last speech sample to the detector's flip. silence: from there to the candidate. confirm: candidate to commit.
-transcript: waiting for words. llm: to the first token. segment: to the first text handed to synthesis. tts: to the
-first buffered audio. tool: a tool that the reply waited for. gate: commit to the gate's opening. playout: to the first
-audible sample."""
+transcript: waiting for words. connect: a connection that had to be opened. llm: to the first token. segment: to the
+first text handed to synthesis. tts: to the first buffered audio. tool: a tool that the reply waited for. gate: commit
+to the gate's opening. playout: to the first audible sample."""
 
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 
@@ -113,6 +124,21 @@ class _Walk:
             self.parts.append(Part(name, start, self._cursor))
             self._cursor = start
 
+    def _back_over_connections(self, name: PartName, to: int, reply: ReplyId) -> None:
+        """As `back`, with the connections that had to be opened meanwhile told apart."""
+        marks = [moment for moment in self._turn.of_reply(Mark, reply) if moment.record.stage == "connect"]
+        open_now = self._cursor
+        for moment in reversed(marks):
+            if moment.now < to:
+                break
+            if moment.record.step != "started":
+                open_now = min(moment.now, self._cursor)
+            elif moment.now < self._cursor:
+                self.back(name, open_now)
+                self.back("connect", moment.now)
+                open_now = self._cursor
+        self.back(name, to)
+
     def from_sound(self, audible: Moment[Sound]) -> None:
         reply = audible.record.reply
         filler = _latest(self._turn.of_reply(PlayFiller, reply), audible.place)
@@ -160,7 +186,7 @@ class _Walk:
             if self._turn.of_reply(StartSay, reply):  # synthesised ahead
                 self._from_start(reply, "tts")
             return
-        self.back("tts", text.now)
+        self._back_over_connections("tts", text.now, reply)
         token = self._mark("llm", "first", reply, text.place)
         if token is None:
             self._from_start(reply, "tts")
@@ -173,7 +199,7 @@ class _Walk:
         if started is None:
             self._from_start(reply, "llm")
             return
-        self.back("llm", started.now)
+        self._back_over_connections("llm", started.now, reply)
         result = _latest(self._turn.of_reply(ToolFinished, reply), started.place)
         runs = [] if result is None else self._turn.of_reply(RunTool, reply)
         run = next((run for run in runs if result is not None and run.record.call == result.record.call), None)

@@ -9,6 +9,7 @@ import msgspec
 
 from hocket.ids import ReplyId, TurnId
 from hocket.trace.critical_path import FILLER, Part, Sound, candidate, critical_path
+from hocket.trace.providing import Providing, providing
 from hocket.trace.records import Entry, Mark
 from hocket.trace.spans import Span, endpointing, spans
 from hocket.trace.turn_records import Moment, TurnRecords, split
@@ -26,6 +27,8 @@ from hocket.turn.events import (
 
 Outcome: TypeAlias = Literal["answered", "interrupted", "withdrawn", "failed", "ended", "open"]
 """As `CloseTurn` has it; open: the trace ended before the turn was closed."""
+
+_ENDS = ("ended", "cancelled", "failed")
 
 
 class TurnTimes(msgspec.Struct, frozen=True):
@@ -54,7 +57,7 @@ class Speculation(msgspec.Struct, frozen=True):
     wasted_tokens: int
     """Of replies that were not heard."""
     wasted_characters: int
-    """Handed to synthesis for replies that were not heard."""
+    """Handed to synthesis for replies that were not heard, or for openers that the cache had."""
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ class TurnTrace(msgspec.Struct, frozen=True):
     spans: tuple[Span, ...]
     unmeasured: str
     """Why there is no response latency, in a few words; empty if there is one."""
+    providing: Providing = Providing()
 
     @property
     def response_latency(self) -> int | None:
@@ -153,6 +157,7 @@ def _turn(records: TurnRecords) -> TurnTrace:
         parts=path,
         spans=_endpointing(times) + spans(records),
         unmeasured=unmeasured,
+        providing=providing(records, reply),
     )
 
 
@@ -233,13 +238,16 @@ def _speculation(records: TurnRecords, answer: ReplyId) -> Speculation:
     starts = [moment for moment in records.all(StartReply) if moment.record.reply in records.replies]
     early = [moment for moment in starts if moment.record.speculative]
     hit = next((moment for moment in early if moment.record.reply == answer), None)
-    marks = [m.record for m in records.all(Mark) if m.record.reply in records.replies and m.record.reply != answer]
+    marks = [moment.record for moment in records.all(Mark) if moment.record.reply in records.replies]
+    unheard = [mark for mark in marks if mark.reply != answer]
+    cancelled = [mark for mark in marks if mark.reply == answer and (mark.stage, mark.step) == ("tts", "wasted")]
     return Speculation(
         result="none" if not early else "miss" if hit is None else "hit",
         model_calls=len(starts),
         saved=0 if hit is None else max(0, records.commit.now - hit.now),
-        wasted_tokens=sum(mark.count for mark in marks if mark.stage == "llm"),
-        wasted_characters=sum(mark.count for mark in marks if mark.stage == "tts"),
+        wasted_tokens=sum(mark.count for mark in unheard if mark.stage == "llm" and mark.step in _ENDS),
+        wasted_characters=sum(mark.count for mark in unheard if (mark.stage, mark.step) == ("tts", "segment"))
+        + sum(mark.count for mark in cancelled),
     )
 
 

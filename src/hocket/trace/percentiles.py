@@ -11,6 +11,7 @@ from ddsketch import DDSketch
 from hocket.clock import MS
 from hocket.trace.critical_path import PART_NAMES
 from hocket.trace.latency import TurnTrace
+from hocket.trace.providing import Provided
 
 RELATIVE_ACCURACY = 0.01
 
@@ -88,11 +89,13 @@ class Summary:
         """Turns answered after more than 500 ms."""
         self.wasted_tokens = 0
         self.wasted_characters = 0
+        self.provided = Provided()
 
     def add(self, turn: TurnTrace) -> None:
         self.outcomes[turn.outcome] += 1
         self.speculation[turn.speculation.result] += 1
         self.model_calls.add(turn.speculation.model_calls)
+        self.provided.add(turn.providing)
         self.wasted_tokens += turn.speculation.wasted_tokens
         self.wasted_characters += turn.speculation.wasted_characters
         for name, percentiles in self.numbers.items():

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from hocket.ids import NO_REPLY, CallId, ReplyId
+from hocket.stages.notices import NoticeStep
 from hocket.turn.commands import Command
 from hocket.turn.events import Event
 
@@ -21,7 +22,7 @@ time."""
 
 Stage: TypeAlias = Literal["vad", "stt", "retrieval", "llm", "tts", "tool", "playout", "connect"]
 
-Step: TypeAlias = Literal["started", "first", "segment", "ended", "cancelled", "failed"]
+Step: TypeAlias = Literal["started", "first", "segment", "ended", "cancelled", "failed"] | NoticeStep
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):
@@ -52,6 +53,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False, tag=True):
     segment is handed to it, the segment in `detail`.
     stt: started (a finalize is sent), ended (its final came). retrieval, tool, connect: started, ended.
     playout: started (gate open and first sample sent), first (first audible sample played), ended.
+    The other steps are notices of the stages themselves: `hocket.stages.notices.Notice` explains them.
     """
 
     stage: Stage
@@ -62,6 +64,16 @@ class Mark(msgspec.Struct, frozen=True, gc=False, tag=True):
     """tokens for llm ended, characters for tts segment, samples for playout ended; 0 where it does not apply."""
 
 
+class Tokens(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What one model call cost, as the provider counts."""
+
+    reply: ReplyId
+    input_tokens: int
+    cached_tokens: int
+    """Of the input: what the provider had kept from earlier calls."""
+    output_tokens: int
+
+
 class Closed(msgspec.Struct, frozen=True, tag=True):
     """The foot of a trace."""
 
@@ -70,7 +82,7 @@ class Closed(msgspec.Struct, frozen=True, tag=True):
     """Queue -> items dropped because it was full; empty on a healthy call."""
 
 
-Record: TypeAlias = Event | Command | Opened | Mark | Closed
+Record: TypeAlias = Event | Command | Opened | Mark | Tokens | Closed
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -13,11 +13,17 @@ from hocket.trace.turn_records import Moment, TurnRecords
 from hocket.turn.commands import Finalize, PlayFiller, RunTool
 from hocket.turn.events import PlayoutFinished, PlayoutStarted, PlayoutStopped, ToolFinished, Transcribed
 
-Row: TypeAlias = Literal["vad", "silence", "confirm", "stt", "retrieval", "llm", "tts", "tool", "filler", "playout"]
+Row: TypeAlias = Literal[
+    "vad", "silence", "confirm", "stt", "retrieval", "connect", "llm", "tts", "tool", "filler", "playout"
+]
 
 ROWS: tuple[Row, ...] = get_args(Row)
 
 How: TypeAlias = Literal["ended", "cancelled", "failed", "open"]
+
+
+_MARKED = ("retrieval", "connect", "llm", "tts")
+_STEPS = ("started", "first", "segment", "ended", "cancelled", "failed")
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -64,12 +70,13 @@ def _recognition(turn: TurnRecords) -> list[Span]:
 
 
 def _marked(turn: TurnRecords) -> list[Span]:
-    """llm, tts and retrieval; marks of one stage and reply follow each other, a new start begins a new span."""
+    """llm, tts, retrieval and connections that were waited for; marks of one stage and reply follow each other, a new
+    start begins a new span."""
     found: list[Span] = []
     running: dict[tuple[str, ReplyId, bool], int] = {}
     for moment in turn.all(Mark):
         mark = moment.record
-        if mark.stage not in ("llm", "tts", "retrieval") or (mark.reply and mark.reply not in turn.replies):
+        if mark.stage not in _MARKED or mark.step not in _STEPS or (mark.reply and mark.reply not in turn.replies):
             continue
         key = (mark.stage, mark.reply, mark.detail == FILLER)
         if mark.step == "started":

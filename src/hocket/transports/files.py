@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from hocket.audio.frame import FRAME_MS, Frame, Samples
+from hocket.audio.playback import Playback
 from hocket.errors import AudioError, ConfigError, TransportError
 from hocket.stages.transport import Receiver
 from hocket.transports.line_audio import DISK_TIMEOUT_S
-from hocket.transports.playback import Playback
 from hocket.transports.recording import Recording
 from hocket.transports.script import Line, ScriptedCaller
 

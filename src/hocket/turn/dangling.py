@@ -18,6 +18,7 @@ from hocket.turn.lexicon import (
     GOING_ON,
     MODIFIERS,
     NEEDS_OBJECT,
+    OBJECTS,
     OPENERS,
     ORDINALS,
     PARTICLES,
@@ -58,7 +59,7 @@ def _preposition(words: list[str], last: str, before: str) -> float | None:
     if last == "like":
         alike = not _WHAT.isdisjoint(words[-6:-1]) or before in ("you", "feel", "look", "looks", "sound", "sounds")
         return 0.8 if alike and "would" not in words[-4:-1] else DANGLING
-    if last in PARTICLES and before in PHRASAL:
+    if last in PARTICLES and (before in PHRASAL or (before in OBJECTS and PHRASAL.intersection(words[-3:-2]))):
         return PHRASE
     # "what is it for", "who am I speaking with": the preposition goes with the question word.
     third = words[-3] if len(words) > 2 else ""
@@ -206,7 +207,7 @@ _STRANDERS = frozenset(
 _BEFORE_STANDING = frozenset(_split("the that this is it very so"))
 _CAN_STAND = frozenset(
     _split("same one first second third best good bad great nice big large small little full red blue green black "
-           "white lot bit several many few less")
+           "white lot bit several many few less kind different certain wrong new old close busy")
 )  # fmt: skip
 
 _Judge: TypeAlias = Callable[[list[str], str, str], float | None]

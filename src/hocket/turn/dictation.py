@@ -18,8 +18,8 @@ def _digits(words: list[str], asked: Asked) -> float | None:
     start, count, spoken_singly = _run(words)
     if asked.kind == "digits":
         return ANSWER if count >= (asked.digits or _USUAL_LENGTH) else DIGITS_GOING_ON
-    if asked.kind in ("number", "time", "date") and count <= 4:
-        return None
+    if count <= 4 and (asked.kind == "number" or (asked.kind in ("time", "date") and spoken_singly < 3)):
+        return None  # but "two zero seven" is no time of day
     before = words[start - 1] if start else ""
     announced = not before or before in _ANNOUNCING or before in FILLERS
     wanted = next((_LENGTHS[word] for word in words[max(0, start - 6) : start] if word in _LENGTHS), 0)

@@ -34,8 +34,10 @@ PARTICLES = _set("in on about around through under across by")
 """Prepositions that also end a phrasal verb."""
 PHRASAL = _set(
     "log sign check come plug turn hold go get put fill move bring stop drop carry try logged signed checked turned "
-    "gone going coming moved holding logging signing checking one it me them him her"
+    "gone going coming moved holding logging signing checking switch switched let keep leave pass have count"
 )
+OBJECTS = _set("one it me them him her that this")
+"""What may stand between a phrasal verb and its particle: "turn it on"."""
 
 BE = _set("am is are was were be been being isn't aren't wasn't weren't isnt wasnt")
 MODALS = _set(

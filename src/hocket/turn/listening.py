@@ -135,7 +135,7 @@ def _says_something(s: State) -> bool:
 
 def score(s: State) -> float:
     """How complete the turn is, 0 to 1, from its words and, where a detector spoke, its sound."""
-    lexical = _completion(s.transcript.text, s.caller.asked)
+    lexical = _completion(f"{s.caller.cut_short} {s.transcript.text}".lstrip(), s.caller.asked)
     return lexical if s.caller.acoustic is None else (lexical + s.caller.acoustic) / 2
 
 
@@ -147,8 +147,8 @@ def _speculate_if_worth(s: State, now: int) -> None:
     if not committing and not s.speculation.pays:
         return
     if score(s) >= READS_COMPLETE:
-        ask_final(s)  # the settled words confirm the speculation, or replace it, long before the commit
-        fresh = s.transcript.final or s.caller.words_at >= s.caller.last_speech + FRESH
+        settled = s.transcript.final and s.caller.final_asked  # a final of an earlier pause lacks what came since
+        fresh = settled or s.caller.words_at >= s.caller.last_speech + FRESH
         due = now if fresh else s.caller.last_speech + LAST_WORD
     elif committing:
         due = s.timers.due(Reason.COMMIT) - LEAD
@@ -159,13 +159,20 @@ def _speculate_if_worth(s: State, now: int) -> None:
         s.timers.set(Reason.SPECULATE, due)
     else:
         s.timers.stop(Reason.SPECULATE)
-        replying.speculate(s)
+        _speculate(s)
+
+
+def _speculate(s: State) -> None:
+    """The settled words confirm the speculation, or replace it, long before the commit. They are asked for no sooner:
+    recognisers keep their order, so a final that is under way would hold up the interim with the last word."""
+    replying.speculate(s)
+    ask_final(s)
 
 
 def speculate_due(s: State) -> None:
     """The words had their time to be complete."""
     if s.reply is None and s.transcript.text and s.speculation.within_budget:
-        replying.speculate(s)
+        _speculate(s)
 
 
 def commit(s: State, now: int) -> None:

@@ -29,6 +29,9 @@ _KEPT: Final = ("say", "goodbye")
 _OWED_LEAST: Final = 300 * MS
 """A turn that took long to commit has its reply nearly ready: a filler now would only be in its way."""
 
+_HARDLY_ANY: Final = 2
+"""Words of an answer that the caller has heard when they only went on with their sentence."""
+
 
 def speculate(s: State) -> None:
     """Start a reply to the words so far; it may compute, and nothing else."""
@@ -200,6 +203,8 @@ def finished(s: State, reply: Reply, heard: str) -> None:
 def stopped(s: State, reply: Reply, heard: str, unheard: str) -> None:
     """A `StopPlayout` has been carried out."""
     s.cut = None
+    if reply.turn is not None and reply.audible and len(heard.split()) <= _HARDLY_ANY:
+        s.caller.cut_short = reply.text
     if heard:
         s.history.heard(heard, interrupted=True)
         s.caller.asked = asked_by(heard)

@@ -20,8 +20,9 @@ LAST_WORD: Final = 140 * _MS
 FRESH: Final = 40 * _MS
 """Words that changed so long after the last speech sample hold the last word."""
 
-CALLS_PER_TURN: Final = 2
-"""Speculative model calls a turn; one more may follow at the commit."""
+CALLS_PER_TURN: Final = 3
+"""Speculative model calls a turn; one more may follow at the commit. Pauses inside a sentence use up some of them, and
+without one left the reply waits for the commit."""
 
 _REMEMBERED: Final = 16
 _ENOUGH: Final = 8

@@ -65,6 +65,9 @@ class Caller:
     """When the words of the transcript last changed."""
     acoustic: float | None = None
     """The turn detector's score of this pause."""
+    cut_short: str = ""
+    """The words that the agent took for a whole turn, if hardly any of its answer was heard before the caller went on:
+    what comes now is the rest of them."""
     asked: Asked = OPEN
     """What the agent asked for last."""
     reprompted: int = 0
@@ -74,6 +77,7 @@ class Caller:
         """The utterance is over: what comes next is another one."""
         self.spoken = 0
         self.stopped_at = 0
+        self.cut_short = ""
 
 
 @dataclass(slots=True)

@@ -136,12 +136,12 @@ def test_auto_mode_speaks_at_once_and_otherwise_text_is_waited_for() -> None:
 
     text: dict[str, object] = {"text": "We are open. "}
     end: dict[str, object] = {"text": ""}
-    assert 40 <= first_audio_ms(server(), "auto_mode=true", [text, end], 0.3) < 290
+    assert 40 <= first_audio_ms(server(), "auto_mode=true", [text, end], 0.8) < 790
     assert first_audio_ms(server(), "", [text, end], 0.3) >= 340
-    assert first_audio_ms(server(), "", [{**text, "flush": True}, end], 0.3) < 290
-    assert first_audio_ms(server(), "", [{"text": TEXT * 3}, end], 0.3) < 290
+    assert first_audio_ms(server(), "", [{**text, "flush": True}, end], 0.8) < 790
+    assert first_audio_ms(server(), "", [{"text": TEXT * 3}, end], 0.8) < 790
     config: dict[str, object] = {"text": " ", "generation_config": {"chunk_length_schedule": [50]}}
-    assert 300 <= first_audio_ms(server(), "", [config, {"text": TEXT}, end], 0.3) < 590
+    assert 800 <= first_audio_ms(server(), "", [config, {"text": TEXT}, end], 0.8) < 1590
 
 
 def test_it_hangs_up_on_a_silent_client_and_on_nonsense() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from hocket.audio.frame import Samples
 from hocket.sim.recognition import HEARD_PART, INTERIM_MS
@@ -11,7 +11,27 @@ from hocket.sim.script import Word
 from hocket.sim.wire.exchange import Exchange
 from hocket.sim.wire.track import Follower, Track
 
-Said: TypeAlias = Sequence[Word] | Track
+
+@runtime_checkable
+class Ear(Protocol):
+    """Finds out for itself, from the audio of one connection, what is said in it."""
+
+    @property
+    def words(self) -> Sequence[Word]:
+        """Those found so far, in milliseconds of the connection's audio; grows."""
+        ...
+
+    @property
+    def sounded_ms(self) -> float:
+        """Until when somebody spoke, be it a word that is not in `words` yet."""
+        ...
+
+    def hear(self, samples: Samples) -> None:
+        """The next audio, shape (n,)."""
+        ...
+
+
+Said: TypeAlias = Sequence[Word] | Track | Ear
 """What is in the audio of a connection.
 
 Words have times in milliseconds of the audio received; the sequence may grow while it is being heard, as when a caller
@@ -38,8 +58,9 @@ class Hearing:
 
     def __init__(self, said: Said, rate: int) -> None:
         """`rate`: of the audio, in Hertz."""
-        self._follower = Follower(said, rate) if isinstance(said, Track) else None
-        self._words: Sequence[Word] = self._follower.words if self._follower else cast(Sequence[Word], said)
+        ear = Follower(said, rate) if isinstance(said, Track) else said
+        self._ear = ear if isinstance(ear, Ear) else None
+        self._words = ear.words if isinstance(ear, Ear) else ear
         self._rate = rate
         self.position_ms = 0.0
         """How much audio has come."""
@@ -51,8 +72,8 @@ class Hearing:
     def hear(self, samples: Samples) -> None:
         """The next audio, shape (n,)."""
         self.position_ms += len(samples) * 1000 / self._rate
-        if self._follower is not None:
-            self._follower.hear(samples)
+        if self._ear is not None:
+            self._ear.hear(samples)
 
     def interim(self) -> list[Word]:
         """The words since the last final that are shown by now: a word is, 100 ms after it ends."""
@@ -73,7 +94,10 @@ class Hearing:
     def silence_ms(self) -> float | None:
         """How long nothing has been said after the words since the last final; None while there are none."""
         waiting = [word for word in self._words[self._settled :] if word.start_ms < self.position_ms]
-        return max(0.0, self.position_ms - waiting[-1].end_ms) if waiting else None
+        if not waiting:
+            return None
+        sounded_ms = self._ear.sounded_ms if self._ear is not None else 0.0
+        return max(0.0, self.position_ms - max(waiting[-1].end_ms, sounded_ms))
 
     def _has_come(self, word: Word) -> bool:
         return self.position_ms >= word.start_ms + HEARD_PART * (word.end_ms - word.start_ms)

@@ -44,6 +44,8 @@ class Follower:
         """`rate`: of the connection, in Hertz."""
         self.words: list[Word] = []
         """Those of which at least 60 % has come, by the time of the connection's own audio. Grows."""
+        self.sounded_ms = 0.0
+        """Until when a word sounded, be it one of which too little has come to be known."""
         self._track = track
         self._rate = rate
         self._size = rate * PIECE_MS // 1000
@@ -90,6 +92,7 @@ class Follower:
         shift_ms = self._received * 1000 / self._rate - start_ms
         for index, word, part_ms in self._words_within(start_ms, end_ms):
             before_ms = self._heard_ms.get(index, 0.0)
+            self.sounded_ms = max(self.sounded_ms, min(word.end_ms, end_ms) + shift_ms)
             self._heard_ms[index] = before_ms + part_ms
             enough_ms = HEARD_PART * (word.end_ms - word.start_ms)
             if before_ms < enough_ms <= before_ms + part_ms:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.transports.playback import Playback
+from hocket.audio.playback import Playback
 
 steps = st.lists(
     st.tuples(st.sampled_from(["play", "drop", "wait", "render"]), st.integers(0, 30)), min_size=1, max_size=60

@@ -1,0 +1,1 @@
+"""Other frameworks, answering the same calls."""

@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+from hocket.audio.frame import Samples
+from hocket.audio.g711 import decode_ulaw, encode_ulaw
+from hocket.errors import MissingError
+from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
+from hocket.transports import twilio_socket
+from hocket.transports.twilio import MAX_MESSAGE_BYTES, TwilioLine
+from hocket.transports.twilio_socket import Answer, TwilioServer, serve_twilio
+from tests.stages.leftovers import leaves_nothing
+from tests.stages.transport_contract import Ear
+
+HANDSHAKE = (
+    b"GET /twilio HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
+
+
+class Echo:
+    """Answers calls by saying what is heard, until the caller leaves or `frames` have come."""
+
+    def __init__(self, frames: int = 10_000) -> None:
+        self.lines: list[TwilioLine] = []
+        self.ears: list[Ear] = []
+        self.over = 0
+        self._frames = frames
+
+    async def __call__(self, line: TwilioLine) -> None:
+        ear = Ear()
+        self.lines.append(line)
+        self.ears.append(ear)
+        await line.start(ear)
+        said = 0
+        try:
+            while not ear.reasons and said < self._frames:
+                await asyncio.sleep(0.001)
+                for frame in ear.frames[said:]:
+                    line.send(frame.samples)
+                    said += 1
+        finally:
+            self.over += 1
+
+
+class Talker:
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+
+    def frame(self, heard: Samples) -> Samples | None:
+        self._left -= 1
+        return LOUD if self._left else None
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[TwilioServer]:
+    server = await serve_twilio("127.0.0.1", 0, answer)
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def dialled(server: TwilioServer, path: str = "/twilio") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"ws://127.0.0.1:{server.port}{path}", heartbeat=None) as client,
+    ):
+        yield client
+
+
+async def greet(client: aiohttp.ClientWebSocketResponse) -> TwilioPhone:
+    phone = TwilioPhone("CA5", {})
+    for text in phone.greeting():
+        await client.send_str(text)
+    return phone
+
+
+async def closed_with(client: aiohttp.ClientWebSocketResponse) -> int | None:
+    async with asyncio.timeout(5):
+        async for _ in client:
+            pass
+    return client.close_code
+
+
+async def until(true: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + 5
+    while not true():
+        assert loop.time() < end
+        await asyncio.sleep(0.002)
+
+
+def test_a_call_from_dial_to_goodbye() -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server:
+            caller = TwilioCaller(
+                f"ws://127.0.0.1:{server.port}/twilio?tenant=a",
+                Talker(30),
+                call_sid="CA3",
+                parameters={"caller": "+15550100"},
+            )
+            await caller.run()
+            await until(lambda: echo.over)
+        (line,), (ear,) = echo.lines, echo.ears
+        assert (line.call_id, line.caller) == ("CA3", "+15550100")
+        assert ear.reasons == ["The caller hung up."]
+        assert len(ear.frames) == 30
+        assert ear.reports
+        said, heard = caller.recording.T
+        # What is said is sent when its 20 ms are over, and comes back at once.
+        lag = int(np.flatnonzero(heard)[0]) - int(np.flatnonzero(said)[0])
+        assert FRAME <= lag < FRAME + 30 * RATE // 1000
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_ends_hangs_up() -> None:
+    async def scenario() -> None:
+        async with serving(Echo(frames=3)) as server:
+            caller = TwilioCaller(f"ws://127.0.0.1:{server.port}/twilio", Talker(100))
+            await caller.run()
+        assert caller.ended == "server"
+        # The last frame has sounded before the end.
+        assert np.count_nonzero(caller.recording[:, 1]) >= 2 * FRAME
+
+    asyncio.run(scenario())
+
+
+def test_only_its_own_path_is_answered() -> None:
+    async def scenario() -> None:
+        async with serving(Echo()) as server:
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+                async with dialled(server, "/twilio/other"):
+                    pass
+
+    asyncio.run(scenario())
+
+
+def test_who_sends_no_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio_socket, "START_S", 0.1)
+
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server, dialled(server) as client:
+            await client.send_str('{"event": "connected", "protocol": "Call", "version": "1.0.0"}')
+            assert await closed_with(client) == 1008
+        assert echo.lines == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("text", ["{", '{"event": "media"}', "x" * (MAX_MESSAGE_BYTES + 1)])
+def test_what_is_no_start_closes_the_connection(text: str) -> None:
+    async def scenario() -> None:
+        async with serving(Echo()) as server, dialled(server) as client:
+            await client.send_str(text)
+            assert await closed_with(client) == 1002
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("{", "no message of a media stream"),
+        (b"\x00", "a binary message"),
+        ("x" * (MAX_MESSAGE_BYTES + 1), "65536 are the most"),
+        ("x" * (3 * MAX_MESSAGE_BYTES), "65536 are the most|The connection to Twilio broke off"),
+    ],
+)
+def test_a_bad_message_ends_one_call_and_no_other(message: str | bytes, reason: str) -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server, dialled(server) as good, dialled(server) as bad:
+            phone = await greet(good)
+            await until(lambda: echo.ears)
+            await greet(bad)
+            await until(lambda: len(echo.ears) == 2)
+            await (bad.send_bytes(message) if isinstance(message, bytes) else bad.send_str(message))
+            await closed_with(bad)
+            await until(lambda: echo.over == 1)
+            assert re.search(reason, echo.ears[1].reasons[0])
+            await good.send_str(phone.say(LOUD))
+            await until(lambda: echo.ears[0].frames)
+            assert echo.ears[0].reasons == []
+
+    asyncio.run(scenario())
+
+
+def test_a_message_in_several_frames_is_put_together_up_to_its_limit() -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server, dialled(server) as client:
+            phone = await greet(client)
+            await until(lambda: echo.ears)
+            text = phone.say(LOUD).encode()
+            kinds, last = aiohttp.WSMsgType, 0x80
+            assert client._writer is not None
+            write = client._writer.transport.write
+            for opcode, part in ((kinds.TEXT, text[:50]), (kinds.CONTINUATION, text[50:90])):
+                write(_frame(int(opcode), part))
+            write(_frame(int(kinds.CONTINUATION) | last, text[90:]))
+            await until(lambda: echo.ears[0].frames)
+            assert np.array_equal(echo.ears[0].frames[0].samples, LOUD)
+            write(_frame(int(kinds.TEXT), b"x" * 60_000) + _frame(int(kinds.CONTINUATION), b"x" * 60_000))
+            await until(lambda: echo.ears[0].reasons)
+            assert "120000 bytes" in echo.ears[0].reasons[0]
+
+    asyncio.run(scenario())
+
+
+def _frame(first_byte: int, payload: bytes) -> bytes:
+    """A masked frame, by a mask of zeros."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
+    return bytes([first_byte]) + length + bytes(4) + payload
+
+
+def test_a_connection_that_breaks_off_is_told() -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server:
+            async with dialled(server) as client:
+                await greet(client)
+                await until(lambda: echo.ears)
+                assert client._response.connection is not None
+                assert client._response.connection.transport is not None
+                client._response.connection.transport.abort()
+                await until(lambda: echo.over)
+            assert echo.ears[0].reasons == ["The connection to Twilio broke off."]
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_is_silent_is_found_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio_socket, "IDLE_S", 0.1)
+
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server, raw_call(server):
+            await until(lambda: echo.over)
+            assert echo.ears[0].reasons
+
+    asyncio.run(scenario())
+
+
+@asynccontextmanager
+async def raw_call(server: TwilioServer) -> AsyncIterator[socket.socket]:
+    """A client that sends its greeting and then neither reads nor answers pings."""
+    phone, loop = TwilioPhone("CA6", {}), asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", server.port))
+        await loop.sock_sendall(client, HANDSHAKE)
+        assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 101")
+        for text in phone.greeting():
+            await loop.sock_sendall(client, _frame(0x81, text.encode()))
+        yield client
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_does_not_read_is_closed(at_once: bool) -> None:
+    async def flood(line: TwilioLine) -> None:
+        ear = Ear()
+        ears.append(ear)
+        await line.start(ear)
+        while not ear.reasons:
+            for _ in range(400):
+                line.send(np.tile(LOUD, 20))
+                line.clear()  # or it would know that nothing has sounded
+            await asyncio.sleep(0 if at_once else 0.001)
+
+    async def scenario() -> None:
+        async with serving(flood) as server, raw_call(server):
+            await until(lambda: ears and ears[0].reasons)
+            assert ears[0].reasons == ["Twilio does not read what it is sent; the call ends."]
+
+    ears: list[Ear] = []
+    asyncio.run(scenario())
+
+
+def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio_socket, "CLOSE_S", 0.1)
+    monkeypatch.setattr(twilio_socket, "UNSENT_BYTES", 1 << 30)
+
+    async def say_too_much(line: TwilioLine) -> None:
+        await line.start(Ear())
+        for _ in range(1000):
+            line.send(np.tile(LOUD, 100))
+            line.clear()
+
+    async def scenario() -> None:
+        async with serving(say_too_much) as server, raw_call(server):
+            await until(lambda: server._sockets)
+            began = asyncio.get_running_loop().time()
+            await until(lambda: not server._sockets)
+            assert asyncio.get_running_loop().time() - began >= 0.1
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_fails_ends_its_call_and_is_reported() -> None:
+    async def fail(line: TwilioLine) -> None:
+        raise ValueError("a bug")
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+        async with serving(fail) as server, dialled(server) as client:
+            await greet(client)
+            assert await closed_with(client) == 1000
+        (report,) = reports
+        assert report["message"] == "call CA5 failed"
+        assert isinstance(report["exception"], ValueError)
+
+    reports: list[dict[str, Any]] = []
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_goes_on_after_its_caller_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twilio_socket, "FINISH_S", 0.1)
+
+    async def dawdle(line: TwilioLine) -> None:
+        try:
+            await line.start(Ear())
+            await asyncio.sleep(60)
+        finally:
+            ended.append(line.call_id)
+
+    async def scenario() -> None:
+        async with serving(dawdle) as server:
+            async with dialled(server) as client:
+                await greet(client)
+                await asyncio.sleep(0.05)
+            await until(lambda: ended)
+            await until(lambda: not server._sockets)
+
+    ended: list[str] = []
+    asyncio.run(scenario())
+
+
+def test_closing_the_server_ends_its_calls_and_leaves_nothing() -> None:
+    async def use() -> None:
+        echo = Echo()
+        server = await serve_twilio("127.0.0.1", 0, echo)
+        async with dialled(server) as client, dialled(server):
+            await greet(client)
+            await until(lambda: echo.ears)
+            code, *_ = await asyncio.gather(closed_with(client), server.close(), server.close())
+            assert (code, echo.over) == (1000, 1)
+        await server.close()
+        assert server._sockets == set()
+
+    asyncio.run(leaves_nothing(use, "a server"))
+
+
+def test_who_dials_as_the_server_closes_is_turned_away() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with serving(Echo()) as server:
+            with socket.socket() as client:
+                client.setblocking(False)
+                await loop.sock_connect(client, ("127.0.0.1", server.port))
+                await asyncio.sleep(0.02)  # accepted
+                await server.close()
+                await loop.sock_sendall(client, HANDSHAKE)
+                assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 404")
+
+    asyncio.run(scenario())
+
+
+def test_a_port_in_use_is_a_plain_error() -> None:
+    async def scenario() -> None:
+        async with serving(Echo()) as server:
+            with pytest.raises(MissingError, match=f"Port {server.port} of 127.0.0.1 cannot be used"):
+                await serve_twilio("127.0.0.1", server.port, Echo())
+
+    asyncio.run(scenario())
