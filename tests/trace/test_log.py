@@ -205,3 +205,12 @@ def test_entries_in_memory_equal_the_file(tmp_path: Path) -> None:
         log.write(2, Closed("a"))
         log.flush()
     assert read_trace(path) == log.entries == [Entry(1, HEAD), Entry(2, Closed("a"))]
+
+
+def test_who_watches_is_told_of_every_record_even_of_those_that_memory_drops() -> None:
+    seen: list[tuple[int, Record]] = []
+    log = TraceLog(limit=2, watch=lambda now, record: seen.append((now, record)))
+    records = every_kind_of_record()
+    for number, record in enumerate(records):
+        log.write(number, record)
+    assert seen == list(enumerate(records))

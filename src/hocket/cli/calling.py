@@ -25,7 +25,6 @@ from hocket.observe.timeline import summary_table, turn_waterfall
 from hocket.sim.loop import run as run_virtually
 from hocket.trace.latency import turns
 from hocket.trace.log import TraceLog
-from hocket.trace.records import Record
 from hocket.transports.files import FilesTransport
 from hocket.transports.script import Line
 from hocket.transports.wav import open_audio
@@ -35,17 +34,6 @@ T = TypeVar("T")
 CALL_RATE: Final = 16_000
 TAIL_MS: Final = 2_500
 """How long the caller stays silent on the line after the last answer: a slow tool's comes after its filler."""
-
-
-class WatchedTrace(TraceLog):
-    """A trace that somebody looks at while it is written."""
-
-    view: LiveView | None = None
-
-    def write(self, now: int, record: Record) -> None:
-        super().write(now, record)
-        if self.view is not None:
-            self.view.record(now, record)
 
 
 def hold(agent: Agent, lines: Sequence[Line], out: Path, *, fast: bool) -> CallRecord:
@@ -81,7 +69,10 @@ async def _call(
             ready = await opened.enter_async_context(assemble(agent))
             await ready.prepare(CALL_RATE, CALL_RATE)
         # Opened last: a call that cannot begin leaves an earlier one's trace alone.
-        trace = WatchedTrace(opened.enter_context((out / "trace.jsonl").open("wb")))
+        view = LiveView()
+        watched = console.is_terminal and not fast
+        sink = opened.enter_context((out / "trace.jsonl").open("wb"))
+        trace = TraceLog(sink, watch=view.record if watched else None)
         transport = FilesTransport(lines, rate=CALL_RATE, recording=recording, tail_ms=TAIL_MS)
         session = await ready.session(transport, call_id="call", trace=trace, recording=recording)
         stages = ready.providers
@@ -90,10 +81,9 @@ async def _call(
         if fast:
             with _progress(console, "holding the call in virtual time"):
                 return trace, await session.run()
-        if not console.is_terminal:
+        if not watched:
             return trace, await session.run()
-        trace.view = LiveView()
-        with Live(trace.view, console=console, refresh_per_second=12, transient=True):
+        with Live(view, console=console, refresh_per_second=12, transient=True):
             return trace, await session.run()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -25,10 +25,15 @@ class TraceLog:
     The same records give the same bytes. `limit` bounds what is kept in memory; the policy when full is to keep the
     beginning, because only a trace without a gap can be replayed. The sink gets everything. It is written to in
     batches (16 KiB, or half a second of trace) and never closed. If it fails, it is given up, `sink_error` says why,
-    and the call goes on.
+    and the call goes on. `watch` is told of every record as it is written.
     """
 
-    def __init__(self, sink: BinaryIO | None = None, limit: int = 200_000) -> None:
+    def __init__(
+        self,
+        sink: BinaryIO | None = None,
+        limit: int = 200_000,
+        watch: Callable[[int, Record], None] | None = None,
+    ) -> None:
         self.entries: list[Entry] = []
         self.dropped = 0
         """Entries that were not kept in memory."""
@@ -38,6 +43,7 @@ class TraceLog:
         self._encode_into = msgspec.json.Encoder().encode_into
         self._batch = bytearray()
         self._batch_began = 0
+        self._watch = watch
 
     def write(self, now: int, record: Record) -> None:
         """Append what happened at `now` (monotonic nanoseconds)."""
@@ -48,6 +54,8 @@ class TraceLog:
             self.dropped += 1
         if self._sink is not None:
             self._append(entry)
+        if self._watch is not None:
+            self._watch(now, record)
 
     def flush(self) -> None:
         """Hand everything written so far to the sink. To be called when the call has ended."""
