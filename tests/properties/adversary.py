@@ -35,6 +35,7 @@ Move = Literal[
     "end without a word",
     "end with words",
     "leave",
+    "line",  # the connection breaks off, or is there again
     "nothing",
 ]
 WORDS = ("what", "time", "do", "you", "open", "yes", "yeah", "mm-hmm", "um", "because", "four", "please wait", "no")
@@ -106,7 +107,7 @@ class World:
         self.voice: Voice | None = None
         self.entries: list[Entry] = []
         self.heard: list[str] = []
-        self.ended = False
+        self.ended = self.away = False
         self.now = 0
         self.tools: dict[ToolCallId, ReplyId] = {}
         self._seen = seen
@@ -122,6 +123,7 @@ class World:
         for gap_ms, move, which in draw.moves:
             at += gap_ms
             self.later(at, self.move, move, which)
+        self.later(at, self.come_back)
         self.last_move_ms = at
 
     # -- time
@@ -196,6 +198,17 @@ class World:
                 self.tell(e.EndRequested("enough", {"end": None, "end with words": "Bye now."}.get(move, "")))
             case "leave":
                 self.tell(e.CallerLeft("hung up"))
+            case "line" if self.away:
+                self.come_back()
+            case "line":
+                self.away = True
+                self.tell(e.LineLost())
+
+    def come_back(self) -> None:
+        """Nobody is away for ever: a session ends the call then."""
+        if self.away and not self.ended:
+            self.away = False
+            self.tell(e.LineBack())
 
     def turn_voice(self, lateness: int) -> None:
         caller = self.caller

@@ -38,7 +38,7 @@ GAPS = st.one_of(st.sampled_from((0, 0, 1, 60, 80, 105, 110, 170, 180, 200, 300,
 Moves = list[tuple[int, Move, int]]
 ANYTHING: tuple[Move, ...] = (
     *("voice", "voice", "level", "words", "words", "other words", "fewer words", "own final", "score"),
-    *("say", "say for good"),
+    *("say", "say for good", "line"),
 )
 ENDS: tuple[Move, ...] = ("end", "end without a word", "end with words", "leave")
 
@@ -181,7 +181,7 @@ class Watch:
         on_its_way = self.active in self.committed and (world.voice is not None and world.voice.open)
         if world.config.max_duration_ms > LONGEST_END_MS:
             waits = engine.reason is not Reason.MAX_DURATION
-            assert waits or on_its_way or world.tools, "somebody has to speak next"
+            assert waits or on_its_way or world.tools or world.away, "somebody has to speak next"
 
     def quiet(self, world: World) -> None:
         """The call is over, and all is accounted for."""

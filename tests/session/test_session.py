@@ -22,6 +22,7 @@ from hocket.turn.commands import CloseTurn, CommitTurn
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import CallerLeft, PlayoutFinished, SpeechStarted, ToolFinished
 from tests.session.making import (
+    FRAME,
     QUIET,
     RATE,
     FakeLine,
@@ -30,6 +31,7 @@ from tests.session.making import (
     FakeVad,
     events,
     marks,
+    ramp,
     session,
     timers_left,
 )
@@ -396,6 +398,25 @@ def test_subscribers_are_told_everything_in_order() -> None:
     hold(stages(vad=FakeVad((500, 1500))), agent=agent)
     assert told == [("started", None), ("turn", "What time is it?"), ("reply", "It is six."), ("ended", None)]
     assert slow == ["written"]
+
+
+def test_a_caller_who_comes_back_hears_the_rest_of_the_answer() -> None:
+    def plan(receiver: Receiver, frame: int) -> None:
+        if frame == 110:
+            receiver.lost()
+        elif frame == 310:
+            receiver.back()
+
+    line = FakeLine()
+    line.plan = plan
+    _, record = hold(stages(vad=FakeVad((500, 1500)), line=line, tts=FakeTts(ms=1000)), leaves_s=9)
+    assert [(entry.text, entry.interrupted) for entry in record.transcript[1:]] == [("It is six.", False)]
+    assert [round(gap, -2) for gap in line.gaps_ms()] == [4000]
+    sounded, answer = line.heard(), ramp(1000)
+    missing = np.setdiff1d(answer, sounded)
+    assert len(missing) < 2 * FRAME, "only fades change samples"
+    assert np.array_equal(missing, np.arange(missing[0], missing[0] + len(missing))), "and in one place"
+    assert len(answer) <= len(sounded) < len(answer) + 2 * FRAME, "nothing is said twice"
 
 
 def test_a_subscriber_that_says_something_at_the_end_is_too_late() -> None:

@@ -51,6 +51,10 @@ class Answering:
     def dtmf(self, digit: str) -> None:
         raise AssertionError("nobody pressed a key")
 
+    def lost(self) -> None: ...
+
+    def back(self) -> None: ...
+
     def left(self, reason: str) -> None:
         self.gone.set()
 

@@ -68,6 +68,10 @@ class Ear:
         assert digit in set("0123456789*#ABCD")
         self.digits.append(digit)
 
+    def lost(self) -> None: ...
+
+    def back(self) -> None: ...
+
     def left(self, reason: str) -> None:
         self._at_home()
         assert reason

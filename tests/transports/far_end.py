@@ -53,6 +53,10 @@ class Agent:
     def dtmf(self, digit: str) -> None:
         raise AssertionError("files have no keys")
 
+    def lost(self) -> None: ...
+
+    def back(self) -> None: ...
+
     def left(self, reason: str) -> None:
         assert self.gone is None, "a caller leaves once"
         self.gone = (self.now, reason)

@@ -45,7 +45,7 @@ from hocket.trace.records import TRACE_VERSION, Mark, Opened, TimeKind
 from hocket.turn import commands
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
-from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, SayRequested
+from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, LineBack, LineLost, SayRequested
 from hocket.turn.history import History
 from hocket.turn.state import Phase
 
@@ -178,6 +178,14 @@ class Session:
     def dtmf(self, digit: str) -> None:
         """A key: kept in the trace, and told to nobody."""
         self._turns.mark(Mark("stt", "segment", detail=f"key {digit}"))
+
+    def lost(self) -> None:
+        """The caller is away, and may come back."""
+        self._turns.post(LineLost())
+
+    def back(self) -> None:
+        """They are there again."""
+        self._turns.post(LineBack())
 
     def left(self, reason: str) -> None:
         """The caller is gone."""

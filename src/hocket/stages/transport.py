@@ -22,6 +22,15 @@ class Receiver(Protocol):
         """The caller pressed a key: 0-9, *, # or A-D."""
         ...
 
+    def lost(self) -> None:
+        """The connection broke off, and the caller may come back. The session takes back what has not sounded by
+        `clear` and plays it once they are `back`. Silence is heard of a caller who is away, at their pace."""
+        ...
+
+    def back(self) -> None:
+        """The caller who was `lost` is there again."""
+        ...
+
     def left(self, reason: str) -> None:
         """The caller is gone."""
         ...

@@ -15,6 +15,7 @@ from hocket.trace.spans import Span, endpointing, spans
 from hocket.trace.turn_records import Moment, TurnRecords, split
 from hocket.turn.commands import AmendTurn, CloseTurn, StartReply
 from hocket.turn.events import (
+    LineLost,
     PlayoutFinished,
     PlayoutStarted,
     PlayoutStopped,
@@ -218,6 +219,9 @@ def _unmeasured(records: TurnRecords, times: TurnTimes, outcome: Outcome) -> str
             "ended": "no sound: the call ended first",
             "open": "no sound: the trace ends before the turn does",
         }.get(outcome, "no sound of the reply was reported")
+    lost = [m.now for m in records.all(LineLost)]
+    if lost and times.last_speech is not None and times.last_speech <= lost[0] <= times.first_audible:
+        return "the line was lost before the answer was heard"
     if times.last_speech is None:
         return "voice activity reported no end of speech before the commit"
     if times.first_audible < times.last_speech:

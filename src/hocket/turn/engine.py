@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hocket.ids import ToolCallId
-from hocket.turn import answering, barge_in, invariants, listening, replying, silence, tools
+from hocket.turn import absence, answering, barge_in, invariants, listening, replying, silence, tools
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import (
@@ -19,6 +19,8 @@ from hocket.turn.events import (
     CallStarted,
     EndRequested,
     Event,
+    LineBack,
+    LineLost,
     PlayoutFinished,
     PlayoutStarted,
     PlayoutStopped,
@@ -195,6 +197,14 @@ def _end_requested(s: State, now: int, event: EndRequested) -> None:
     silence.close(s, event.reason, event.goodbye)
 
 
+def _line_lost(s: State, now: int, event: LineLost) -> None:
+    absence.lost(s)
+
+
+def _line_back(s: State, now: int, event: LineBack) -> None:
+    absence.back(s, now)
+
+
 def _caller_left(s: State, now: int, event: CallerLeft) -> None:
     replying.end(s, event.reason)
 
@@ -252,6 +262,8 @@ _HANDLERS: Final[dict[type, Callable[[State, int, Any], None]]] = {
     ToolFinished: _tool_finished,
     SayRequested: _say_requested,
     EndRequested: _end_requested,
+    LineLost: _line_lost,
+    LineBack: _line_back,
     CallerLeft: _caller_left,
     TimerFired: _timer_fired,
 }

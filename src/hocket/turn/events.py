@@ -129,6 +129,14 @@ class EndRequested(_Event, frozen=True):
     """Said first; empty for none; None for the reply that is on its way, or the agent's own goodbye without one."""
 
 
+class LineLost(_Event, frozen=True):
+    """The connection to the caller broke off; they may come back. From now on nobody hears the agent."""
+
+
+class LineBack(_Event, frozen=True):
+    """The caller is there again, after `LineLost`."""
+
+
 class CallerLeft(_Event, frozen=True):
     """The caller is gone."""
 
@@ -156,6 +164,8 @@ Event: TypeAlias = (
     | ToolFinished
     | SayRequested
     | EndRequested
+    | LineLost
+    | LineBack
     | CallerLeft
     | TimerFired
 )

@@ -277,13 +277,19 @@ def end(s: State, reason: str) -> None:
 
 def _take_floor(s: State, reply: Reply, now: int) -> None:
     reply.committed = True
+    reply.paused = s.away
     s.caller.forget()
     s.timers.stop(Reason.NO_INPUT, Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
     if not reply.ready:
         s.timers.set(Reason.REPLY, now + s.config.reply_ms * MS)
+    owe(s, reply, now)
+    open_gate(s, reply)
+
+
+def owe(s: State, reply: Reply, now: int) -> None:
+    """The caller waits for an answer: if none is heard in time, they are owed a sound."""
     if reply.kind is None and (s.config.fillers or s.config.tool_fillers):
         s.timers.set(Reason.OWED, max(now + _OWED_LEAST, s.caller.last_speech + s.config.owed_ms * MS))
-    open_gate(s, reply)
 
 
 def _leave_floor(s: State) -> None:

@@ -164,6 +164,8 @@ class State:
     says: deque[Saying] = field(default_factory=deque)
     tools: dict[ToolCallId, ToolRequested] = field(default_factory=dict)
     """Running tools. They outlive the reply that asked for them."""
+    away: bool = False
+    """The line is lost, and the caller may come back."""
     ending: Ending = Ending.NOT_YET
     speculation: Speculation = field(default_factory=Speculation)
     history: History = field(default_factory=History)
