@@ -47,3 +47,8 @@ def cpu_time() -> int:
 def thread_cpu_time() -> int:
     """Nanoseconds of processor time the calling thread has used."""
     return time.thread_time_ns()
+
+
+def unix_time() -> float:
+    """Seconds since 1970, UTC: for what expires on other machines' clocks, such as signatures."""
+    return time.time()

@@ -52,6 +52,7 @@ class Providers:
         self.openers = Openers(round(resilience.openers_mb * 1e6))
         self._hedge = resilience.hedge
         self._closing: list[HedgedLlm | FallbackLlm] = []
+        self._stts = tuple(stts)
         self._listeners = (*stts, *llms, *((complex_llm,) if complex_llm else ()))
         self._voices = tuple(ttss)
         self.stt: Stt = FallbackStt(Chain(stts, self.slots, STT_SLOW_MS))
@@ -68,6 +69,10 @@ class Providers:
                 for stage in stages:
                     if isinstance(stage, Warmable):
                         group.create_task(_warm(stage, rate))
+
+    def has_room(self) -> bool:
+        """Has any recogniser a stream left for one more call? Only those are held as long as their call."""
+        return any(self.slots.free(stt.name) != 0 for stt in self._stts)
 
     async def close(self) -> None:
         """Wait for the calls that lost to end; the providers themselves are closed by whoever opened them."""

@@ -1,0 +1,183 @@
+"""A worker's live calls: who may begin one, what it runs on, and to which a returning client belongs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol, runtime_checkable
+
+import msgspec
+
+from hocket.agent.call import CallRecord
+from hocket.assembly.assembly import Assembly
+from hocket.clock import unix_time
+from hocket.gateway.admission import Load, Refusal, refusal
+from hocket.gateway.tickets import Kind, Ticket, Tickets
+from hocket.session.session import Session
+from hocket.stages.transport import Transport
+from hocket.trace.log import TraceLog
+from hocket.transports.client_messages import ServerMessage
+
+log = logging.getLogger(__name__)
+
+GOODBYE_S: Final = 10.0
+"""What a call that is ended has to say goodbye; then it is cancelled."""
+
+
+@runtime_checkable
+class ResumableLine(Transport, Protocol):
+    """A line whose client may come back: by this token, which only the client knows."""
+
+    resume_token: str
+
+
+class Pulse(Protocol):
+    """How well the loop keeps time (`gateway.pulse`)."""
+
+    @property
+    def lag_p99_ms(self) -> float:
+        """How late callbacks run, over the last seconds."""
+        ...
+
+
+class LiveCall:
+    """One call between its first and its last moment."""
+
+    __slots__ = ("id", "line", "session", "task")
+
+    def __init__(self, id: str, line: Transport) -> None:
+        self.id = id
+        self.line = line
+        self.session: Session | None = None
+        self.task: asyncio.Task[Any] | None = None
+
+
+class Calls:
+    """Shared by everything in a worker that takes calls. See `admit`, `redeem`, `hold`, in this order."""
+
+    def __init__(self, assembly: Assembly, tickets: Tickets, *, max_calls: int, pulse: Pulse | None = None) -> None:
+        self.assembly = assembly
+        self.max_calls = max_calls
+        self.draining = False
+        """No new calls; the live ones go on."""
+        self.ended = 0
+        """Calls that were held to their end."""
+        self._tickets = tickets
+        self._pulse = pulse
+        self._live: dict[str, LiveCall] = {}
+        self._resumable: dict[str, ResumableLine] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def live(self) -> int:
+        """How many calls there are."""
+        return len(self._live)
+
+    @property
+    def load(self) -> Load:
+        """What admission looks at."""
+        lag = self._pulse.lag_p99_ms if self._pulse is not None else 0.0
+        return Load(self.live, self.max_calls, lag, not self.assembly.providers.has_room(), self.draining)
+
+    def admit(self) -> Refusal | None:
+        """May a new call begin now? If None, `hold` it before the loop turns to anything else."""
+        return refusal(self.load)
+
+    def redeem(self, ticket: str, kind: Kind) -> Ticket:
+        """What a ticket says; it is used up. Raises `TicketError` with a sentence for the caller's side."""
+        return self._tickets.redeem(ticket, kind, unix_time())
+
+    def hold(
+        self,
+        line: Transport,
+        *,
+        call_id: str,
+        caller: str = "",
+        parameters: dict[str, Any] | None = None,
+        tell: Callable[[ServerMessage], None] | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        """Hold a call on a line to its end, in the task that awaits this; `tell` gets captions, states and turns.
+
+        The call counts from now on, before anything is awaited. Cancelling it ends the call, which is accounted for
+        all the same. Raises what keeps the agent from taking calls at all, as `assembly.session` does.
+        """
+        assert call_id not in self._live, "calls have ids of their own"
+        call = self._live[call_id] = LiveCall(call_id, line)
+        self._idle.clear()
+        if isinstance(line, ResumableLine):
+            self._resumable[line.resume_token] = line
+        running = self._hold(call, caller, parameters, tell)
+        # A task that is cancelled before its first step runs no `finally` of its coroutine.
+        weakref.finalize(running, self._over, call)
+        return running
+
+    def resumable(self, token: str) -> ResumableLine | None:
+        """The line that a client who shows this token belongs to; None when its call is over, or never was."""
+        return self._resumable.get(token)
+
+    async def drained(self, timeout_s: float, reason: str) -> int:
+        """Take no new calls, wait `timeout_s` for the live ones, then end the rest for `reason`; returns how many."""
+        self.draining = True
+        if await self._none_left(timeout_s):
+            return 0
+        rest = tuple(self._live.values())
+        for call in rest:
+            if call.session is not None:
+                call.session.end(reason, None)
+        if not await self._none_left(GOODBYE_S):
+            for call in tuple(self._live.values()):
+                if call.task is not None:
+                    call.task.cancel()
+            await self._none_left(GOODBYE_S)
+        return len(rest)
+
+    async def _none_left(self, timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return self._idle.is_set()
+        return True
+
+    async def _hold(
+        self,
+        call: LiveCall,
+        caller: str,
+        parameters: dict[str, Any] | None,
+        tell: Callable[[ServerMessage], None] | None,
+    ) -> None:
+        try:
+            call.task = asyncio.current_task()
+            call.session = await self.assembly.session(
+                call.line, call_id=call.id, caller=caller, parameters=parameters, trace=TraceLog()
+            )
+            _log_end(call.line, await call.session.run())
+            self.ended += 1
+        finally:
+            self._over(call)
+
+    def _over(self, call: LiveCall) -> None:
+        if self._live.get(call.id) is call:
+            del self._live[call.id]
+            if isinstance(call.line, ResumableLine):
+                self._resumable.pop(call.line.resume_token, None)
+            if not self._live:
+                self._idle.set()
+
+
+def _log_end(line: Transport, record: CallRecord) -> None:
+    """One line of JSON a call; who called and what was said are not in it."""
+    about = {
+        "event": "call_ended",
+        "call": record.call,
+        "line": line.name,
+        "seconds": round(record.duration_ms / 1000, 1),
+        "reason": record.reason,
+        "turns": len(record.latencies_ms),
+        "p50_ms": record.p50_ms,
+        "p95_ms": record.p95_ms,
+    }
+    log.info("%s", msgspec.json.encode(about).decode())
