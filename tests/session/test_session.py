@@ -413,9 +413,7 @@ def test_a_caller_who_comes_back_hears_the_rest_of_the_answer() -> None:
     assert [(entry.text, entry.interrupted) for entry in record.transcript[1:]] == [("It is six.", False)]
     assert [round(gap, -2) for gap in line.gaps_ms()] == [4000]
     sounded, answer = line.heard(), ramp(1000)
-    missing = np.setdiff1d(answer, sounded)
-    assert len(missing) < 2 * FRAME, "only fades change samples"
-    assert np.array_equal(missing, np.arange(missing[0], missing[0] + len(missing))), "and in one place"
+    assert len(np.setdiff1d(answer, sounded)) < FRAME, "nothing is left out: only fades change samples"
     assert len(answer) <= len(sounded) < len(answer) + 2 * FRAME, "nothing is said twice"
 
 
