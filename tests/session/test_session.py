@@ -409,7 +409,7 @@ def test_a_caller_who_comes_back_hears_the_rest_of_the_answer() -> None:
 
     line = FakeLine()
     line.plan = plan
-    _, record = hold(stages(vad=FakeVad((500, 1500)), line=line, tts=FakeTts(ms=1000)), leaves_s=9)
+    _, record = hold(stages(vad=FakeVad((500, 1500)), line=line, tts=FakeTts(ms=500)), leaves_s=9)
     assert [(entry.text, entry.interrupted) for entry in record.transcript[1:]] == [("It is six.", False)]
     assert [round(gap, -2) for gap in line.gaps_ms()] == [4000]
     sounded, answer = line.heard(), ramp(1000)
