@@ -120,3 +120,30 @@ def test_a_callback_that_raises_holds_up_no_other() -> None:
         assert len(raised) == 50
 
     run(scenario())
+
+
+def test_how_late_frames_were_sent_is_counted_for_everybody_in_the_slot() -> None:
+    async def scenario() -> list[int]:
+        wheel = Wheel()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+
+        def takes_long() -> None:
+            loop._now += 12 * MS
+
+        for owner in range(3):
+            wheel.start(owner, lambda: None)
+        await asyncio.sleep(0.1)
+        on_time = wheel.lateness.counts[0]
+        wheel.start("slow", takes_long)  # in the same slot
+        await asyncio.sleep(0.025)
+        wheel.stop("slow")
+        for owner in range(3):
+            wheel.stop(owner)
+        return [on_time, wheel.lateness.count, *wheel.lateness.counts[-9:]]
+
+    on_time, count, *late = run(scenario())
+    assert on_time == 3 * 5
+    assert count == on_time + 4
+    assert sum(late) == 4
+    assert late[0] == 4, "12 ms are between 10 and 15"

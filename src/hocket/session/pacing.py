@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hocket.audio.frame import FRAME_MS
+from hocket.trace.histogram import LATENESS_MS, Histogram
 
 SLOT_MS: Final = 5
 """How finely the sessions are spread over a frame's time."""
@@ -23,9 +24,11 @@ class Wheel:
     A loop that stood still is not made up for: what was due is called once, and knows by the time how much it owes.
     """
 
-    __slots__ = ("_handle", "_loop", "_slot_of", "_slots", "_tick", "_zero")
+    __slots__ = ("_handle", "_loop", "_slot_of", "_slots", "_tick", "_zero", "lateness")
 
     def __init__(self) -> None:
+        self.lateness = Histogram(LATENESS_MS)
+        """How late frames were sent, milliseconds: for all of a slot when the last of them was."""
         self._loop = asyncio.get_running_loop()
         self._zero = self._loop.time()
         self._slots: list[dict[object, Callable[[], None]]] = [{} for _ in range(_SLOTS)]
@@ -67,6 +70,7 @@ class Wheel:
 
     def _turn(self) -> None:
         due = list(self._slots[self._tick % _SLOTS].items())
+        due_at = self._zero + self._tick * SLOT_MS / 1000
         behind = self._now_tick() - self._tick
         if behind > _SLOTS:
             self._tick += behind - behind % _SLOTS  # in the same slot
@@ -78,6 +82,8 @@ class Wheel:
                     callback()
                 except Exception as error:
                     self._loop.call_exception_handler({"message": "a session could not send", "exception": error})
+        if due:
+            self.lateness.add(max(0.0, self._loop.time() - due_at) * 1000, len(due))
 
     def _now_tick(self) -> int:
         # A timer may fire a hair before its time, which must not count as the tick before.
