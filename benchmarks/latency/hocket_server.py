@@ -19,6 +19,9 @@ import msgspec
 
 from hocket.agent.agent import Agent, Manners, Preset, Resilience
 from hocket.assembly import Assembly, assemble
+from hocket.gateway.carrier_socket import CarrierSockets
+from hocket.gateway.media import MediaServer
+from hocket.gateway.settings import Settings
 from hocket.providers.cartesia import Cartesia
 from hocket.providers.deepgram import Deepgram
 from hocket.providers.openai_chat import OpenAiChat
@@ -26,8 +29,9 @@ from hocket.sim.batch import BatchLlm, BatchTts
 from hocket.stages.llm import Llm
 from hocket.stages.tts import Tts
 from hocket.trace.log import TraceLog
-from hocket.transports.twilio import RATE, TwilioLine
-from hocket.transports.twilio_socket import serve_twilio
+from hocket.transports.carrier import CarrierLine
+from hocket.transports.carrier_audio import RATE
+from hocket.transports.twilio import TWILIO
 from hocket.turn import listening
 from hocket.turn.endpointing import Endpointing
 
@@ -66,7 +70,7 @@ async def _serve(options: argparse.Namespace) -> None:
         _configure(assembly, options)
         await assembly.prepare(RATE, RATE)
 
-        async def answer(line: TwilioLine) -> None:
+        async def answer(line: CarrierLine) -> None:
             with contextlib.ExitStack() as stack:
                 sink = None
                 if options.traces is not None:
@@ -74,7 +78,11 @@ async def _serve(options: argparse.Namespace) -> None:
                 session = await assembly.session(line, call_id=line.call_id, trace=TraceLog(sink))
                 await session.run()
 
-        server = await serve_twilio("127.0.0.1", options.port, answer)
+        sockets = CarrierSockets()
+        server = MediaServer(
+            0, Settings(agent="", dev=True), 1_000, {"/twilio": lambda _: sockets.listener(TWILIO, answer)}
+        )
+        await server.listen("127.0.0.1", options.port)
         gc.collect()
         gc.freeze()
         print("ready", flush=True)
@@ -82,7 +90,8 @@ async def _serve(options: argparse.Namespace) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
-        await server.close()
+        server.close()
+        await sockets.close()
 
 
 def _options() -> argparse.Namespace:

@@ -16,8 +16,9 @@ from aiohttp import web
 from hocket.audio.frame import Samples, silence
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.errors import TransportError
-from hocket.sim import twilio
-from hocket.sim.twilio import BUFFER_S, FRAME, RATE, TwilioCaller, TwilioPhone
+from hocket.sim import carrier
+from hocket.sim.carrier import BUFFER_S, FRAME, RATE
+from hocket.sim.twilio import TwilioCaller, TwilioPhone
 
 LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
 
@@ -217,7 +218,7 @@ def test_no_server_and_a_wrong_path_are_plain_errors() -> None:
 
 
 def test_a_server_that_never_answers_the_handshake_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio, "ANSWER_S", 0.1)
+    monkeypatch.setattr(carrier, "ANSWER_S", 0.1)
 
     async def scenario() -> None:
         mute = await asyncio.start_server(lambda _reader, writer: held.append(writer), "127.0.0.1", 0)
@@ -235,7 +236,7 @@ def test_a_server_that_never_answers_the_handshake_is_given_up(monkeypatch: pyte
 
 
 def test_a_server_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio, "ANSWER_S", 0.2)
+    monkeypatch.setattr(carrier, "ANSWER_S", 0.2)
 
     class Flood:
         def frame(self, heard: Samples) -> Samples | None:
@@ -278,7 +279,7 @@ def test_cancelling_leaves_nothing() -> None:
                 await call
             await asyncio.sleep(0.05)
             others = {task.get_name() for task in asyncio.all_tasks()}
-            assert "twilio caller" not in others
+            assert "carrier caller" not in others
 
     asyncio.run(scenario())
 

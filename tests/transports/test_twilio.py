@@ -13,14 +13,9 @@ from hocket.audio.frame import Samples, silence
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.errors import TransportError
 from hocket.sim.loop import run
+from hocket.transports.carrier import ECHO_S, MARK_BOUND_MS, MAX_MESSAGE_BYTES, MAX_QUEUED_S
+from hocket.transports.carrier_audio import FRAME, MAX_CONCEALED, RATE
 from hocket.transports.twilio import (
-    ECHO_S,
-    FRAME,
-    MARK_BOUND_MS,
-    MAX_CONCEALED,
-    MAX_MESSAGE_BYTES,
-    MAX_QUEUED_S,
-    RATE,
     StartMessage,
     TwilioLine,
     read_start,

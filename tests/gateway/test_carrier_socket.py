@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -13,11 +14,14 @@ import pytest
 
 from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
-from hocket.errors import MissingError
+from hocket.gateway import carrier_socket, media
+from hocket.gateway.carrier_socket import Answer, CarrierSocket, CarrierSockets
+from hocket.gateway.media import MediaServer, Upgrade
+from hocket.gateway.settings import Settings
 from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
-from hocket.transports import twilio_socket
-from hocket.transports.twilio import MAX_MESSAGE_BYTES, TwilioLine
-from hocket.transports.twilio_socket import Answer, TwilioServer, serve_twilio
+from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
+from hocket.transports.telnyx import TELNYX
+from hocket.transports.twilio import TWILIO
 from tests.stages.leftovers import leaves_nothing
 from tests.stages.transport_contract import Ear
 
@@ -32,12 +36,12 @@ class Echo:
     """Answers calls by saying what is heard, until the caller leaves or `frames` have come."""
 
     def __init__(self, frames: int = 10_000) -> None:
-        self.lines: list[TwilioLine] = []
+        self.lines: list[CarrierLine] = []
         self.ears: list[Ear] = []
         self.over = 0
         self._frames = frames
 
-    async def __call__(self, line: TwilioLine) -> None:
+    async def __call__(self, line: CarrierLine) -> None:
         ear = Ear()
         self.lines.append(line)
         self.ears.append(ear)
@@ -62,9 +66,30 @@ class Talker:
         return LOUD if self._left else None
 
 
+class Server:
+    """A worker's media port, with nothing behind it but an answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.sockets = CarrierSockets()
+        paths = {f"/{it.name}": partial(self._take, it, answer) for it in (TWILIO, TELNYX)}
+        self.media = MediaServer(0, Settings(agent="", dev=True), 100, paths)
+
+    @property
+    def port(self) -> int:
+        return self.media.port
+
+    def _take(self, carrier: Carrier, answer: Answer, _: Upgrade) -> CarrierSocket:
+        return self.sockets.listener(carrier, answer)
+
+    async def close(self) -> None:
+        self.media.close()
+        await self.sockets.close()
+
+
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[TwilioServer]:
-    server = await serve_twilio("127.0.0.1", 0, answer)
+async def serving(answer: Answer) -> AsyncIterator[Server]:
+    server = Server(answer)
+    await server.media.listen("127.0.0.1", 0)
     try:
         yield server
     finally:
@@ -72,7 +97,7 @@ async def serving(answer: Answer) -> AsyncIterator[TwilioServer]:
 
 
 @asynccontextmanager
-async def dialled(server: TwilioServer, path: str = "/twilio") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def dialled(server: Server, path: str = "/twilio") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"ws://127.0.0.1:{server.port}{path}", heartbeat=None) as client,
@@ -150,7 +175,7 @@ def test_only_its_own_path_is_answered() -> None:
 
 
 def test_who_sends_no_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio_socket, "START_S", 0.1)
+    monkeypatch.setattr(carrier_socket, "START_S", 0.1)
 
     async def scenario() -> None:
         echo = Echo()
@@ -162,7 +187,7 @@ def test_who_sends_no_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("text", ["{", '{"event": "media"}', "x" * (MAX_MESSAGE_BYTES + 1)])
+@pytest.mark.parametrize("text", ["{", '{"event": "media"}', "x" * MAX_MESSAGE_BYTES, "[" * 60_000])
 def test_what_is_no_start_closes_the_connection(text: str) -> None:
     async def scenario() -> None:
         async with serving(Echo()) as server, dialled(server) as client:
@@ -177,8 +202,9 @@ def test_what_is_no_start_closes_the_connection(text: str) -> None:
     [
         ("{", "no message of a media stream"),
         (b"\x00", "a binary message"),
-        ("x" * (MAX_MESSAGE_BYTES + 1), "65536 are the most"),
+        ("x" * (MAX_MESSAGE_BYTES + 1), "65536 are the most|The connection to Twilio broke off"),
         ("x" * (3 * MAX_MESSAGE_BYTES), "65536 are the most|The connection to Twilio broke off"),
+        ('{"event": "mark", "x": ' + "[" * 60_000, "no message of a media stream"),
     ],
 )
 def test_a_bad_message_ends_one_call_and_no_other(message: str | bytes, reason: str) -> None:
@@ -246,7 +272,7 @@ def test_a_connection_that_breaks_off_is_told() -> None:
 
 
 def test_a_connection_that_is_silent_is_found_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio_socket, "IDLE_S", 0.1)
+    monkeypatch.setattr(media, "IDLE_S", 0.1)
 
     async def scenario() -> None:
         echo = Echo()
@@ -258,7 +284,7 @@ def test_a_connection_that_is_silent_is_found_dead(monkeypatch: pytest.MonkeyPat
 
 
 @asynccontextmanager
-async def raw_call(server: TwilioServer) -> AsyncIterator[socket.socket]:
+async def raw_call(server: Server) -> AsyncIterator[socket.socket]:
     """A client that sends its greeting and then neither reads nor answers pings."""
     phone, loop = TwilioPhone("CA6", {}), asyncio.get_running_loop()
     with socket.socket() as client:
@@ -274,7 +300,7 @@ async def raw_call(server: TwilioServer) -> AsyncIterator[socket.socket]:
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_who_does_not_read_is_closed(at_once: bool) -> None:
-    async def flood(line: TwilioLine) -> None:
+    async def flood(line: CarrierLine) -> None:
         ear = Ear()
         ears.append(ear)
         await line.start(ear)
@@ -294,10 +320,10 @@ def test_who_does_not_read_is_closed(at_once: bool) -> None:
 
 
 def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio_socket, "CLOSE_S", 0.1)
-    monkeypatch.setattr(twilio_socket, "UNSENT_BYTES", 1 << 30)
+    monkeypatch.setattr(carrier_socket, "CLOSE_S", 0.1)
+    monkeypatch.setattr(carrier_socket, "UNSENT_BYTES", 1 << 30)
 
-    async def say_too_much(line: TwilioLine) -> None:
+    async def say_too_much(line: CarrierLine) -> None:
         await line.start(Ear())
         for _ in range(1000):
             line.send(np.tile(LOUD, 100))
@@ -305,16 +331,16 @@ def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch: pytest.MonkeyP
 
     async def scenario() -> None:
         async with serving(say_too_much) as server, raw_call(server):
-            await until(lambda: server._sockets)
+            await until(lambda: len(server.sockets))
             began = asyncio.get_running_loop().time()
-            await until(lambda: not server._sockets)
+            await until(lambda: not len(server.sockets))
             assert asyncio.get_running_loop().time() - began >= 0.1
 
     asyncio.run(scenario())
 
 
 def test_an_answer_that_fails_ends_its_call_and_is_reported() -> None:
-    async def fail(line: TwilioLine) -> None:
+    async def fail(line: CarrierLine) -> None:
         raise ValueError("a bug")
 
     async def scenario() -> None:
@@ -331,9 +357,9 @@ def test_an_answer_that_fails_ends_its_call_and_is_reported() -> None:
 
 
 def test_an_answer_that_goes_on_after_its_caller_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twilio_socket, "FINISH_S", 0.1)
+    monkeypatch.setattr(carrier_socket, "FINISH_S", 0.1)
 
-    async def dawdle(line: TwilioLine) -> None:
+    async def dawdle(line: CarrierLine) -> None:
         try:
             await line.start(Ear())
             await asyncio.sleep(60)
@@ -346,7 +372,7 @@ def test_an_answer_that_goes_on_after_its_caller_is_cancelled(monkeypatch: pytes
                 await greet(client)
                 await asyncio.sleep(0.05)
             await until(lambda: ended)
-            await until(lambda: not server._sockets)
+            await until(lambda: not len(server.sockets))
 
     ended: list[str] = []
     asyncio.run(scenario())
@@ -355,37 +381,14 @@ def test_an_answer_that_goes_on_after_its_caller_is_cancelled(monkeypatch: pytes
 def test_closing_the_server_ends_its_calls_and_leaves_nothing() -> None:
     async def use() -> None:
         echo = Echo()
-        server = await serve_twilio("127.0.0.1", 0, echo)
+        server = Server(echo)
+        await server.media.listen("127.0.0.1", 0)
         async with dialled(server) as client, dialled(server):
             await greet(client)
             await until(lambda: echo.ears)
             code, *_ = await asyncio.gather(closed_with(client), server.close(), server.close())
             assert (code, echo.over) == (1000, 1)
         await server.close()
-        assert server._sockets == set()
+        assert len(server.sockets) == 0
 
     asyncio.run(leaves_nothing(use, "a server"))
-
-
-def test_who_dials_as_the_server_closes_is_turned_away() -> None:
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        async with serving(Echo()) as server:
-            with socket.socket() as client:
-                client.setblocking(False)
-                await loop.sock_connect(client, ("127.0.0.1", server.port))
-                await asyncio.sleep(0.02)  # accepted
-                await server.close()
-                await loop.sock_sendall(client, HANDSHAKE)
-                assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 404")
-
-    asyncio.run(scenario())
-
-
-def test_a_port_in_use_is_a_plain_error() -> None:
-    async def scenario() -> None:
-        async with serving(Echo()) as server:
-            with pytest.raises(MissingError, match=f"Port {server.port} of 127.0.0.1 cannot be used"):
-                await serve_twilio("127.0.0.1", server.port, Echo())
-
-    asyncio.run(scenario())

@@ -1,35 +1,31 @@
-"""A WebSocket server for Twilio's media streams: one `TwilioLine` a connection.
+"""The connections that carriers open for their media streams: one call each, on a line of its carrier.
 
-Twilio dials with TLS; a proxy in front of this server ends it.
+Carriers dial with TLS; a proxy before the server ends it, or the server itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, Self, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeAlias
 
-from hocket.errors import MissingError, TransportError
-from hocket.transports.twilio import MAX_MESSAGE_BYTES, StartMessage, TwilioLine, read_start
+from hocket.errors import InputError, MissingError, TransportError
+from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 
 try:
-    from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+    from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 except ImportError:
     raise MissingError("Serving calls needs picows, which is not installed: pip install hocket[serve]") from None
 
-Answer: TypeAlias = Callable[[TwilioLine], Awaitable[None]]
-"""Holds the call on a line, and returns when it is over."""
-
-PATH: Final = "/twilio"
+Answer: TypeAlias = Callable[[CarrierLine], Coroutine[Any, Any, None]]
+"""Returns what holds the call on a line until it is over. Or raises: `TransportError`, when there is no room for the
+call, or `InputError`, when whoever dials has no leave to."""
 
 START_S: Final = 5.0
-"""Twilio sends `start` at once; who has not by then is not Twilio."""
+"""Carriers send `start` at once; who has not by then is none."""
 
 UNSENT_BYTES: Final = 256 * 1024
 """Written and not taken by the far end, about 20 s of audio; then it is closed, because it does not read."""
-
-IDLE_S: Final = 5.0
-"""Without a message a ping is sent, and the connection is lost when no answer comes for as long again."""
 
 CLOSE_S: Final = 2.0
 """How long the far end may take to read the rest of what it was sent, once its call is over."""
@@ -38,77 +34,37 @@ FINISH_S: Final = 30.0
 """How long an answer may go on after its connection is gone."""
 
 
-async def serve_twilio(host: str, port: int, answer: Answer) -> TwilioServer:
-    """Listen on `host` and `port` (0: any free one), path /twilio, and answer every call there with a task of its own.
-
-    What `answer` raises goes to the event loop's exception handler and ends that call. Raises `MissingError` when the
-    port cannot be used.
-    """
-    server = TwilioServer(answer)
-    await server.listen(host, port)
-    return server
-
-
-class TwilioServer:
+class CarrierSockets:
     """The open connections and their calls."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.port = 0
-        """Where it listens."""
-        self._answer = answer
-        self._server: asyncio.Server | None = None
-        self._sockets: set[TwilioSocket] = set()
+    def __init__(self) -> None:
+        self._open: set[CarrierSocket] = set()
 
-    async def listen(self, host: str, port: int) -> None:
-        """Take calls from now on."""
-        try:
-            self._server = await ws_create_server(
-                self._welcome,
-                host,
-                port,
-                max_frame_size=2 * MAX_MESSAGE_BYTES,  # up to there a line says itself what is wrong
-                websocket_handshake_timeout=START_S,
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=IDLE_S,
-                auto_ping_reply_timeout=IDLE_S,
-            )
-        except OSError as error:
-            raise MissingError(
-                f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
-            ) from error
-        self.port = int(self._server.sockets[0].getsockname()[1])
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def listener(self, carrier: Carrier, answer: Answer) -> CarrierSocket:
+        """What takes one connection. What its call raises goes to the event loop's exception handler."""
+        return CarrierSocket(carrier, answer, self._open)
 
     async def close(self) -> None:
-        """Take no more calls and cancel those that are held. Legal twice."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        sockets = tuple(self._sockets)
+        """Cancel the calls that are held and close all connections. Legal twice."""
+        sockets = tuple(self._open)
         for socket in sockets:
             socket.stop()
         await asyncio.gather(*(socket.finished() for socket in sockets))
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+class CarrierSocket(WSListener):
+    """One connection, from `start` to the end of its call. It is in `open_sockets` as long as either lasts."""
 
-    def _welcome(self, request: WSUpgradeRequest) -> WSListener | None:
-        if self._server is None or request.path.split(b"?")[0].decode("latin-1") != PATH:
-            return None
-        return TwilioSocket(self._answer, self._sockets)
-
-
-class TwilioSocket(WSListener):
-    """One connection, from Twilio's `start` to the end of its call. It is in `open_sockets` as long as either lasts."""
-
-    def __init__(self, answer: Answer, open_sockets: set[TwilioSocket]) -> None:
+    def __init__(self, carrier: Carrier, answer: Answer, open_sockets: set[CarrierSocket]) -> None:
+        self._carrier = carrier
         self._answer = answer
         self._open = open_sockets
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
-        self._line: TwilioLine | None = None
+        self._line: CarrierLine | None = None
         self._call: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._part = bytearray()
@@ -131,15 +87,17 @@ class TwilioSocket(WSListener):
                 self._part.clear()
             self._message(text)
         elif kind == WSMsgType.CLOSE:
-            self._gone("Twilio closed the connection.")
+            self._gone(f"{self._carrier.title} closed the connection.")
             self._hang_up()
         elif kind == WSMsgType.BINARY:
-            self._gone("Twilio's side sent a binary message, and a media stream has none; the call ends.")
+            self._gone(
+                f"{self._carrier.title}'s side sent a binary message, and a media stream has none; the call ends."
+            )
             self._hang_up(WSCloseCode.UNSUPPORTED_DATA)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._no_deadline()
-        self._gone("The connection to Twilio broke off.")
+        self._gone(f"The connection to {self._carrier.title} broke off.")
         if self._call is None or self._call.done():
             self._open.discard(self)
         else:
@@ -171,21 +129,32 @@ class TwilioSocket(WSListener):
             self._line.receive(text)
             return
         try:
-            start = read_start(text)
-            if start is not None:
-                self._begin(start)
+            line = self._carrier.answer(text, self._send, self._hang_up)
         except TransportError:
             self._hang_up(WSCloseCode.PROTOCOL_ERROR)
+            return
+        if line is not None:
+            self._begin(line)
 
-    def _begin(self, start: StartMessage) -> None:
-        self._line = TwilioLine(start, self._send, self._hang_up)
+    def _begin(self, line: CarrierLine) -> None:
+        try:
+            holding = self._answer(line)
+        except TransportError:
+            self._hang_up(WSCloseCode.TRY_AGAIN_LATER)
+            return
+        except InputError:
+            self._hang_up(WSCloseCode.POLICY_VIOLATION)
+            return
+        self._line = line
         self._no_deadline()
-        self._call = self._loop.create_task(self._hold(self._line), name=f"call {start.call_sid}")
+        self._call = self._loop.create_task(self._hold(line, holding), name=f"call {line.call_id}")
+        # A task that is cancelled before its first step would leave it behind, never awaited.
+        self._call.add_done_callback(lambda _: holding.close())
         self._call.add_done_callback(self._over)
 
-    async def _hold(self, line: TwilioLine) -> None:
+    async def _hold(self, line: CarrierLine, holding: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._answer(line)
+            await holding
         except Exception as error:
             self._loop.call_exception_handler({"message": f"call {line.call_id} failed", "exception": error})
         finally:
@@ -203,7 +172,7 @@ class TwilioSocket(WSListener):
             return
         transport.send(WSMsgType.TEXT, text)
         if transport.underlying_transport.get_write_buffer_size() > UNSENT_BYTES:
-            self._gone("Twilio does not read what it is sent; the call ends.")
+            self._gone(f"{self._carrier.title} does not read what it is sent; the call ends.")
             transport.disconnect(graceful=False)
 
     def _gone(self, reason: str) -> None:

@@ -1,0 +1,90 @@
+"""Who may open a carrier's media stream at a worker, and which call becomes of it.
+
+A stream shows the ticket that the webhook's answer named: as `<Parameter name="ticket">`, or in its URL. What opens one
+for Twilio is signed as well, where the account's token is known; Telnyx does not sign it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+
+from picows import WSCloseCode, WSListener, WSTransport
+
+from hocket.errors import InputError, TransportError
+from hocket.gateway.admission import Refusal
+from hocket.gateway.calls import Calls
+from hocket.gateway.carrier_socket import CarrierSockets
+from hocket.gateway.media import ListenerFactory, Upgrade
+from hocket.gateway.signatures import is_twilio
+from hocket.gateway.tickets import MAX_BYTES, Kind
+from hocket.transports.carrier import Carrier, CarrierLine
+from hocket.transports.telnyx import TELNYX
+from hocket.transports.twilio import TWILIO
+
+_CALL_ID: Final = re.compile(r"[\w:.~+=-]{1,200}", re.ASCII)
+
+
+def carrier_paths(
+    calls: Calls, sockets: CarrierSockets, *, twilio_auth_token: str = "", url: Callable[[Upgrade], str]
+) -> dict[str, ListenerFactory]:
+    """What takes the connections at /twilio and at /telnyx. `url`: the address Twilio was given for this worker's
+    stream, such as wss://voice.example/w/0/twilio, which is what it signs; not looked at without a token."""
+
+    def signed(upgrade: Upgrade) -> bool:
+        signature = upgrade.headers.get("X-Twilio-Signature", "")
+        return not twilio_auth_token or is_twilio(twilio_auth_token, signature, url(upgrade))
+
+    return {
+        "/twilio": partial(_take, calls, sockets, TWILIO, signed),
+        "/telnyx": partial(_take, calls, sockets, TELNYX, lambda _: True),
+    }
+
+
+def _take(
+    calls: Calls, sockets: CarrierSockets, carrier: Carrier, signed: Callable[[Upgrade], bool], upgrade: Upgrade
+) -> WSListener | Refusal:
+    if not signed(upgrade):
+        return _Stranger()
+    refusal = calls.admit()
+    if refusal is not None:
+        return refusal
+    return sockets.listener(carrier, partial(_hold, calls, _ticket(upgrade.query)))
+
+
+def _hold(calls: Calls, ticket: str, line: CarrierLine) -> Coroutine[Any, Any, None]:
+    """Raises what `carrier_socket.Answer` does."""
+    if _CALL_ID.fullmatch(line.call_id) is None:
+        raise InputError("The call's id is not one that carriers write.")
+    refusal = calls.admit()
+    if refusal is not None:
+        raise TransportError(refusal.sentence, retry_after_s=refusal.retry_after_s)
+    leave = calls.redeem(line.parameters.get("ticket") or ticket, cast(Kind, line.name))
+    told = {name: value for name, value in line.parameters.items() if name != "ticket"}
+    return calls.hold(
+        line,
+        # A carrier may open a second stream of one call.
+        call_id=f"{line.call_id}.{leave.id[:8]}",
+        caller=leave.caller or line.caller,
+        parameters={**told, **leave.parameters},
+    )
+
+
+def _ticket(query: str) -> str:
+    if len(query) > 2 * MAX_BYTES:
+        return ""
+    try:
+        return parse_qs(query, max_num_fields=20).get("ticket", [""])[0]
+    except ValueError:
+        return ""
+
+
+class _Stranger(WSListener):
+    """Who did not sign is let go."""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        transport.send_close(WSCloseCode.POLICY_VIOLATION)
+        transport.disconnect()

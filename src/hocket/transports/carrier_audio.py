@@ -1,0 +1,96 @@
+"""A caller's audio from a carrier's messages, as frames of 20 ms without gaps, whatever the messages hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from hocket.audio.frame import FRAME_MS, Frame
+from hocket.audio.g711 import decode_ulaw
+
+RATE: Final = 8_000
+"""Hertz."""
+
+FRAME: Final = RATE * FRAME_MS // 1000
+
+MAX_CONCEALED: Final = RATE
+"""Of a longer gap one second is made up for with silence, and the rest is left out."""
+
+MAX_HELD: Final = 2
+"""So many messages wait for one that they have overtaken; then it is taken to be lost."""
+
+_SILENCE: Final = b"\xff"
+"""Zero, in mu-law."""
+
+
+class MediaBody(msgspec.Struct, gc=False):
+    """Audio, in mu-law."""
+
+    track: str
+    chunk: int
+    """Counts the messages of a stream."""
+    timestamp: int
+    """When it begins; what it counts is the carrier's affair."""
+    payload: bytes
+    """Base64 in JSON."""
+
+
+class Incoming:
+    """Puts messages together. Those that are missing are told by their time, in milliseconds, where the carrier keeps
+    the order of messages; or else by their count, and then some that are too early are held."""
+
+    __slots__ = ("_at", "_base", "_by", "_chunk", "_held", "_rest", "_taken")
+
+    def __init__(self, by: Literal["time", "count"]) -> None:
+        self._by = by
+        self._chunk = -1
+        self._base: int | None = None
+        """Media time of the stream, in samples, where `_taken` began to count."""
+        self._taken = 0
+        self._rest = b""
+        self._at = 0
+        self._held: dict[int, MediaBody] = {}
+
+    def frames(self, media: MediaBody) -> Iterator[Frame]:
+        """The frames that are full with this message. One that comes after silence has taken its place is dropped."""
+        if self._by == "time":
+            if media.chunk > self._chunk:
+                yield from self._take(media, self._missing_time(media.timestamp * RATE // 1000))
+            return
+        if media.chunk <= self._chunk:
+            return
+        self._held[media.chunk] = media
+        while self._held:
+            chunk = min(self._held)
+            expected = self._chunk < 0 or chunk == self._chunk + 1
+            if not expected and len(self._held) <= MAX_HELD:
+                return
+            found = self._held.pop(chunk)
+            lost = 0 if expected else chunk - self._chunk - 1
+            yield from self._take(found, min(lost * len(found.payload), MAX_CONCEALED))
+
+    def _take(self, media: MediaBody, missing: int) -> Iterator[Frame]:
+        self._chunk = media.chunk
+        data = media.payload
+        self._taken += missing + len(data)
+        if missing or self._rest:
+            data = self._rest + _SILENCE * missing + data
+        whole = len(data) - len(data) % FRAME
+        self._rest = data[whole:]
+        for start in range(0, whole, FRAME):
+            yield Frame(decode_ulaw(data[start : start + FRAME]), RATE, self._at)
+            self._at += FRAME
+
+    def _missing_time(self, begins: int) -> int:
+        """How many samples are missing before those that begin at this media time. Less than a frame is jitter of
+        the timestamps, and so is time that goes back."""
+        if self._base is None:
+            self._base = begins
+        gap = begins - self._base - self._taken
+        if -FRAME < gap < FRAME:
+            return 0
+        missing = min(max(gap, 0), MAX_CONCEALED)
+        self._base += gap - missing
+        return missing
