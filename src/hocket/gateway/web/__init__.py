@@ -1,0 +1,1 @@
+"""The talk page: `index.html`, its modules and how they are served."""

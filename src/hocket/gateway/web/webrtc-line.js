@@ -1,0 +1,124 @@
+// A call over WebRTC: audio by RTP, the same messages as over a WebSocket on the data channel "hocket".
+
+import { CallError } from "./call-error.js";
+
+const GATHER_MS = 1000; // for the addresses of this device; those on hand then are enough on most networks
+const ANSWER_MS = 10000; // from the offer to `welcome`
+const BROKEN_MS = 3000; // a connection that is "disconnected" comes back by itself, or not
+
+/** One connection; see `WebSocketLine` for the members. */
+export class WebRtcLine {
+  static kind = "webrtc";
+
+  static get supported() {
+    return typeof RTCPeerConnection === "function";
+  }
+
+  #peer = null;
+  #channel = null;
+  #sound;
+  #open = false;
+  #broken = 0;
+
+  constructor(sound) {
+    this.#sound = sound;
+    this.onmessage = () => {};
+    this.onlost = () => {};
+  }
+
+  async open(url, opening) {
+    try {
+      this.#peer = new RTCPeerConnection();
+      this.#channel = this.#peer.createDataChannel("hocket");
+      const welcome = this.#welcome();
+      welcome.catch(() => {}); // awaited below, unless the offer fails first
+      for (const track of this.#sound.stream.getAudioTracks()) this.#peer.addTrack(track, this.#sound.stream);
+      this.#peer.ontrack = ({ streams, track }) => this.#sound.playStream(streams[0] ?? new MediaStream([track]));
+      await this.#peer.setLocalDescription();
+      await this.#gathered();
+      const answer = await this.#offer(url, opening);
+      await this.#peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+      return await welcome;
+    } catch (error) {
+      this.close();
+      throw error instanceof CallError ? error : new CallError("unreachable", `WebRTC failed: ${error.message}`, 0);
+    }
+  }
+
+  send(message) {
+    if (this.#open && this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+
+  /** The server has stopped sending; what is on its way is a few tens of milliseconds, which it fades out. */
+  clear() {}
+
+  drop() {
+    const open = this.#open;
+    this.close();
+    if (open) this.onlost();
+  }
+
+  close() {
+    this.#open = false;
+    clearTimeout(this.#broken);
+    if (!this.#peer) return;
+    this.#channel.onmessage = this.#channel.onclose = null;
+    this.#peer.onconnectionstatechange = this.#peer.ontrack = null;
+    // What was sent just before, such as a hang-up, is given a moment to leave.
+    const peer = this.#peer;
+    this.#peer = null;
+    setTimeout(() => peer.close(), 100);
+  }
+
+  #welcome() {
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(new CallError("unreachable", "WebRTC could not connect on this network.", 0));
+      const timer = setTimeout(fail, ANSWER_MS);
+      this.#channel.onclose = () => (this.#open ? this.drop() : fail());
+      this.#peer.onconnectionstatechange = () => this.#changed(fail);
+      this.#channel.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        clearTimeout(timer);
+        if (message.type === "refused") return reject(new CallError("refused", message.reason, message.retry_after_s));
+        if (message.type !== "welcome") return fail();
+        this.#channel.onmessage = (event) => this.onmessage(JSON.parse(event.data));
+        this.#open = true;
+        resolve(message);
+      };
+    });
+  }
+
+  #changed(fail) {
+    const state = this.#peer.connectionState;
+    clearTimeout(this.#broken);
+    if (state === "failed" || state === "closed") this.#open ? this.drop() : fail();
+    if (state === "disconnected") this.#broken = setTimeout(() => this.drop(), BROKEN_MS);
+  }
+
+  #gathered() {
+    const peer = this.#peer;
+    return new Promise((resolve) => {
+      if (peer.iceGatheringState === "complete") return resolve();
+      setTimeout(resolve, GATHER_MS);
+      peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
+    });
+  }
+
+  async #offer(url, opening) {
+    let response;
+    try {
+      response = await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ sdp: this.#peer.localDescription.sdp, type: "offer", ...opening }),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+    } catch {
+      throw new CallError("unreachable", "The server does not answer a WebRTC offer.", 0);
+    }
+    const body = await response.json().catch(() => ({}));
+    if (response.ok) return body;
+    if (response.status === 503) throw new CallError("refused", body.reason ?? "No line is free.", body.retry_after_s ?? 5);
+    throw new CallError("unreachable", body.reason ?? `The offer was answered with status ${response.status}.`);
+  }
+}
