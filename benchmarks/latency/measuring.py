@@ -87,10 +87,6 @@ class Measured(msgspec.Struct):
             return None
         return self.latency_ms - self.providers_ms
 
-    @property
-    def was_cut(self) -> bool:
-        return self.cut_elsewhere or any(pause.cut for pause in self.pauses)
-
 
 class Ears:
     """What was said and heard in one call."""
@@ -208,8 +204,3 @@ def _is_said_in(said: str, text: str) -> bool:
 
 def _begins(reply: str, spoken: str) -> bool:
     return bool(spoken.strip()) and reply.startswith(spoken.strip())
-
-
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Between the two nearest; None of nothing."""
-    return round(float(np.percentile(values, percent)), 1) if values else None

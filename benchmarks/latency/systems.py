@@ -41,7 +41,7 @@ class System(msgspec.Struct, frozen=True):
     def command(self) -> list[str]:
         if self.is_hocket:
             return [sys.executable, "-m", "benchmarks.latency.hocket_server", *self.options]
-        return [str(venvs.interpreter(self.name)), str(venvs.server(self.name)), *self.options]
+        return [str(venvs.interpreter(self.name)), "-m", venvs.server(self.name), *self.options]
 
 
 class Running(msgspec.Struct):

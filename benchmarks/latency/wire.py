@@ -122,10 +122,6 @@ class Answers:
         self._opener: Callable[[], str] = self._distinct
         self._long = False
 
-    def be_cold(self) -> None:
-        """No opener comes twice."""
-        self._opener, self._long = self._distinct, False
-
     def teach(self) -> None:
         """The openers of a warm agent, one after the other."""
         waiting: list[str] = []

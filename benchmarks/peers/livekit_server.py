@@ -36,6 +36,8 @@ from livekit.agents import Agent, AgentSession, inference, tokenize
 from livekit.agents.voice import io
 from livekit.plugins import cartesia, deepgram, openai
 
+from benchmarks.peers.options import parser
+
 PACKAGES: Final = (
     "livekit-agents",
     "livekit-local-inference",
@@ -295,25 +297,6 @@ def _tables() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 _LINEAR, _MULAW = _tables()
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--deepgram", default="http://127.0.0.1:1")
-    parser.add_argument("--openai", default="http://127.0.0.1:1")
-    parser.add_argument("--cartesia", default="http://127.0.0.1:1")
-    parser.add_argument("--instructions", default="You answer a telephone. Be brief.")
-    parser.add_argument(
-        "--silence", type=float, help="seconds of silence before a turn ends, instead of the tuned ones"
-    )
-    parser.add_argument("--interrupt-s", type=float, default=0.05, help="speech that interrupts, in seconds")
-    parser.add_argument("--version", action="store_true", help="print the versions as JSON and leave")
-    manner = parser.add_mutually_exclusive_group()
-    manner.add_argument("--tuned", action="store_true", help="for speed: this is what is done anyway")
-    manner.add_argument("--patient", action="store_true", help="650 ms of silence before a turn ends")
-    manner.add_argument("--defaults", action="store_true", help="as the library comes")
-    return parser.parse_args()
-
-
 async def _serve(options: argparse.Namespace) -> None:
     application = web.Application()
     application.router.add_get("/twilio", Server(options).answer)
@@ -325,7 +308,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = _options()
+    options = parser().parse_args()
     if options.version:
         print(json.dumps({name: version(name) for name in PACKAGES}))
         return

@@ -47,6 +47,8 @@ from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+from benchmarks.peers.options import parser
+
 PACKAGES: Final = ("pipecat-ai", "deepgram-sdk", "openai", "fastapi", "uvicorn")
 
 RATE: Final = 8000
@@ -130,23 +132,9 @@ class Server:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--deepgram", default="http://127.0.0.1:1")
-    parser.add_argument("--openai", default="http://127.0.0.1:1")
-    parser.add_argument("--cartesia", default="http://127.0.0.1:1")
-    parser.add_argument("--instructions", default="You answer a telephone. Be brief.")
-    parser.add_argument(
-        "--silence", type=float, help="seconds of silence before a turn ends, instead of the tuned ones"
-    )
-    parser.add_argument("--interrupt-s", type=float, default=0.1, help="speech that interrupts, in seconds")
-    parser.add_argument("--smart-turn", action="store_true", help="ask the turn model, with the rest tuned")
-    parser.add_argument("--version", action="store_true", help="print the versions as JSON and leave")
-    manner = parser.add_mutually_exclusive_group()
-    manner.add_argument("--tuned", action="store_true", help="for speed: this is what is done anyway")
-    manner.add_argument("--patient", action="store_true", help="650 ms of silence before a turn ends")
-    manner.add_argument("--defaults", action="store_true", help="as the library comes")
-    return parser.parse_args()
+    made = parser()
+    made.add_argument("--smart-turn", action="store_true", help="ask the turn model, with the rest tuned")
+    return made.parse_args()
 
 
 async def _serve(options: argparse.Namespace) -> None:

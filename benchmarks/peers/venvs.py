@@ -34,9 +34,9 @@ def interpreter(peer: str) -> Path:
     return python
 
 
-def server(peer: str) -> Path:
-    """The program that `interpreter(peer)` runs."""
-    return HERE / f"{peer}_server.py"
+def server(peer: str) -> str:
+    """The module that `interpreter(peer)` runs, from the repository's root."""
+    return f"benchmarks.peers.{peer}_server"
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from hocket.agent.agent import Agent, Manners
 from hocket.assembly import Assembly, assemble
-from hocket.assembly.assembly import CLOSE_S, turn_config
+from hocket.assembly.assembly import turn_config
+from hocket.assembly.closing import CLOSE_S
 from hocket.audio.frame import Frame
 from hocket.errors import AgentError, ConfigError, TtsError
 from hocket.sim.caller import SimCaller

@@ -66,11 +66,14 @@ class Stages(msgspec.Struct, frozen=True):
     """Answers the turns that look complex; None leaves all to `llm`."""
 
 
+Hedge: TypeAlias = Literal["late", "both", "off"]
+"""A second call of the model: when the first is late, at once with every first, or never."""
+
+
 class Resilience(msgspec.Struct, frozen=True, kw_only=True):
     """What is done about providers that are slow, full or down."""
 
-    hedge: Literal["late", "both", "off"] = "late"
-    """A second call of the model: when the first is late, at once with every first, or never."""
+    hedge: Hedge = "late"
     slots: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Vendor, such as "deepgram", or "vendor/model" -> simultaneous streams or requests that the account allows."""
     openers_mb: float = 32.0
@@ -83,10 +86,9 @@ class Agent:
     `instructions` tell the model who it is: a text, or a function of the call that returns one. `stt`, `llm`, `tts`
     and `vad` are provider names ("vendor/model") or stages; left out, the embedded ones are used. Of `stt`, `llm` and
     `tts` there may be several in a list: the later stand in for the earlier. `complex_llm` answers the turns that look
-    complex. `knowledge` is a
-    folder of .md and .txt files, relative to the agent's file when hocket loads it, else to the current directory.
-    `greeting` is said first. `phrases` are examples of what callers say, to bias recognition. `language` is a BCP 47
-    tag. Raises `AgentError` for values that cannot work.
+    complex. `knowledge` is a folder of .md and .txt files, relative to the agent's file when hocket loads it, else to
+    the current directory. `greeting` is said first. `phrases` are examples of what callers say, to bias recognition.
+    `language` is a BCP 47 tag. Raises `AgentError` for values that cannot work.
     """
 
     __slots__ = (
@@ -203,10 +205,10 @@ def _check(agent: Agent) -> None:
         if not (value > 0 and math.isfinite(value)):
             raise AgentError(f"{name} of an agent's manners is {value}: give a number above 0.")
     _texts(manners.reprompts, "reprompts")
-    if agent.resilience.hedge not in ("late", "both", "off"):
+    if agent.resilience.hedge not in get_args(Hedge):
         raise AgentError(f'hedge of an agent\'s resilience is "{agent.resilience.hedge}": use late, both or off.')
     for stage in ("stt", "llm", "tts"):
-        if isinstance(named := getattr(agent.stages, stage), (list, tuple)) and not named:
+        if not choices(getattr(agent.stages, stage)):
             raise AgentError(f'"{stage}" of an agent is an empty list: name a provider in it, or leave it out.')
 
 

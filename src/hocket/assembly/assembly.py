@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from hocket.agent.agent import Agent, choices
 from hocket.assembly import providers
+from hocket.assembly.closing import close_stage
 from hocket.assembly.wrapping import Providers
 from hocket.knowledge.documents import load_documents
 from hocket.knowledge.index import LexicalIndex
@@ -29,9 +29,6 @@ from hocket.turn.endpointing import PRESETS
 S = TypeVar("S")
 
 log = logging.getLogger(__name__)
-
-CLOSE_S: Final = 5.0
-"""What a stage has to close; it is left to itself then."""
 
 
 @asynccontextmanager
@@ -61,15 +58,10 @@ def _open(opened: AsyncExitStack, stage: S) -> S:
 
 
 async def _close(stage: object) -> None:
-    """Close what a stage holds: processes, sockets, threads."""
-    if close := getattr(stage, "close", None):
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                closing = close()
-                if inspect.isawaitable(closing):
-                    await closing
-        except Exception as error:
-            log.warning("%s could not be closed", type(stage).__name__, exc_info=error)
+    try:
+        await close_stage(stage)
+    except Exception as error:  # it must not keep the others from being closed
+        log.warning("%s could not be closed", type(stage).__name__, exc_info=error)
 
 
 class Assembly:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
+import logging
 import os
 import re
 from collections.abc import AsyncGenerator, Callable
@@ -15,15 +15,20 @@ import numpy as np
 
 from hocket.agent.agent import Agent, choices
 from hocket.assembly import providers
+from hocket.assembly.closing import close_stage
+from hocket.assembly.providers import DEFAULTS
 from hocket.assembly.trials import ANSWER_S, RATE, finalize_times, first_byte, first_token, request_of
 from hocket.audio.frame import Samples, silence
 from hocket.errors import HocketError, StageError
 from hocket.providers.openai_presets import VENDORS
+from hocket.sim.delays import VAD_OFFSET
 from hocket.stages.llm import Llm
 from hocket.stages.stt import Stt
 from hocket.stages.tts import Tts
 from hocket.stages.warm import Warmable
 from hocket.turn.endpointing import PRESETS
+
+log = logging.getLogger(__name__)
 
 StageKind: TypeAlias = Literal["stt", "llm", "tts"]
 
@@ -36,9 +41,6 @@ SLOW_TOKEN_MS: Final = 1_000
 WORDS_MS: Final = 105
 """From the end of the last word until a streaming recogniser has shown it (docs of `hocket.sim.delays`); a recogniser
 whose final takes longer is waited for."""
-
-FLIP_MS: Final = 103
-"""Silero's median lateness at the end of speech."""
 
 OWN_MS: Final = 10
 """Hocket's own work, and the frame that the sound waits for."""
@@ -56,7 +58,6 @@ KEYS: Final[dict[str, str]] = {
 
 MEASURED: Final[dict[StageKind, str]] = {"stt": "finalize", "llm": "first token", "tts": "first byte"}
 
-_EMBEDDED: Final[dict[StageKind, str]] = {"stt": "pocketsphinx", "llm": "responder", "tts": "offline"}
 _CLOSE_S: Final = 1.0
 
 
@@ -164,7 +165,7 @@ def predict(agent: Agent, checkups: tuple[Checkup, ...]) -> Prediction | None:
     rng = np.random.default_rng(0)
     finalize, token, byte = (rng.choice(checkup.samples_ms, DRAWS) for checkup in used if checkup is not None)
     preset = PRESETS[agent.preset]
-    commit_ms = FLIP_MS + preset.silence_ms + preset.confirm_ms
+    commit_ms = VAD_OFFSET.p50 + preset.silence_ms + preset.confirm_ms
     latency = np.maximum(np.maximum(WORDS_MS, finalize) + token + byte, commit_ms) + OWN_MS
     p50, p90, p95, p99 = np.percentile(latency, (50, 90, 95, 99)).tolist()
     return Prediction(
@@ -186,7 +187,7 @@ class _Examiner:
         self._speech: Samples = silence(RATE)
 
     async def check(self, kind: StageKind, named: Any) -> Checkup:
-        name = named if isinstance(named, str) else getattr(named, "name", _EMBEDDED[kind])
+        name = named if isinstance(named, str) else getattr(named, "name", DEFAULTS[kind])
         self._tell(f"{kind} {name}")
         blank = Checkup(stage=kind, name=name, measured=MEASURED[kind])
         variable = KEYS.get(name.partition("/")[0], "") if isinstance(named, str) else ""
@@ -292,11 +293,7 @@ def _yes(yes: bool, no: bool) -> bool | None:
 
 async def _close(stage: object) -> None:
     """Nothing is wrong with a provider because it is slow to say goodbye."""
-    if close := getattr(stage, "close", None):
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                closing = close()
-                if inspect.isawaitable(closing):
-                    await closing
-        except Exception:
-            return
+    try:
+        await close_stage(stage, _CLOSE_S)
+    except Exception as error:
+        log.debug("%s could not be closed", type(stage).__name__, exc_info=error)

@@ -21,9 +21,13 @@ CARTESIA_VOICE: Final = "a0e99841-438c-4a64-b679-ae501e7d6091"
 """Of Cartesia's public library. A name may end in another's id."""
 
 
+DEFAULTS: Final = {"vad": "silero", "stt": "pocketsphinx", "llm": "responder", "tts": "offline"}
+"""Stage -> the provider that needs no key."""
+
+
 def vad(named: str | Vad | None) -> Vad:
     """The detector; embedded Silero when None."""
-    return _resolve("vad", named, "silero", _VAD)
+    return _resolve("vad", named, _VAD)
 
 
 def stt(named: str | Stt | None, phrases: Sequence[str]) -> Stt:
@@ -32,23 +36,23 @@ def stt(named: str | Stt | None, phrases: Sequence[str]) -> Stt:
         "pocketsphinx": lambda _: _pocketsphinx(phrases),
         "deepgram": lambda model: _deepgram(model or "nova-3"),
     }
-    return _resolve("stt", named, "pocketsphinx", makers)
+    return _resolve("stt", named, makers)
 
 
 def llm(named: str | Llm | None) -> Llm:
     """The model; the offline responder when None."""
-    return _resolve("llm", named, "responder", _llm_makers())
+    return _resolve("llm", named, _llm_makers())
 
 
 def tts(named: str | Tts | None) -> Tts:
     """The voice; an offline one when None."""
-    return _resolve("tts", named, "offline", _TTS)
+    return _resolve("tts", named, _TTS)
 
 
-def _resolve(stage: str, named: str | S | None, default: str, makers: dict[str, Callable[[str], S]]) -> S:
+def _resolve(stage: str, named: str | S | None, makers: dict[str, Callable[[str], S]]) -> S:
     if named is not None and not isinstance(named, str):
         return named
-    vendor, _, model = (named or default).partition("/")
+    vendor, _, model = (named or DEFAULTS[stage]).partition("/")
     if vendor not in makers:
         known = ", ".join(sorted(makers))
         raise ConfigError(f'There is no {stage} provider "{vendor}": use one of {known}, or give a stage of your own.')

@@ -37,8 +37,6 @@ CLOSE_S = 0.25
 UNREAD_BYTES = 16 << 20
 """Of messages received and not yet taken; two minutes of speech need less."""
 
-_NO_MORE_MESSAGES = 1000
-
 
 class Account(msgspec.Struct, frozen=True):
     """Where a vendor is and who we are to it."""

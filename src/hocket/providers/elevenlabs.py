@@ -134,7 +134,8 @@ class ElevenLabs:
         return self._pools[source_rate]
 
     async def _dial(self, source_rate: int) -> Socket:
-        """With the message that begins a reply already sent: it says nothing, so nothing is billed for it."""
+        """With the message that begins a reply already sent: it says nothing. That it costs nothing either is likely,
+        since characters are billed, and not confirmed."""
         query = [*self._query, ("output_format", FORMATS[source_rate])]
         socket = await self._dialer.open(self._path, query, self._about)
         try:

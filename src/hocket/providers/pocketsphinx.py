@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections import deque
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -23,6 +23,9 @@ from hocket.providers.sphinx_decoding import RATE
 from hocket.providers.sphinx_processes import Call, Slot
 from hocket.providers.stability import StabilityFilter
 from hocket.stages.stt import SttStream, Transcript
+from hocket.stages.transcripts import Transcripts
+
+log = logging.getLogger(__name__)
 
 AGREEING = 3
 """Partials, one every 40 ms of audio, that must agree on a word before it is shown: words come out 140 ms after they
@@ -83,17 +86,15 @@ def _end_unused(slot: Slot, opening: asyncio.Future[Call]) -> None:
 
 
 class _Stream:
-    """One call: a task takes what is pending to the worker, and what that recognises waits in `_ready`."""
+    """One call: a task takes what is pending to the worker, and what that recognises waits in `_transcripts`."""
 
     def __init__(self, slot: Slot, call: Call, rate: int) -> None:
         self._slot = slot
         self._call = call
         self._pending = PendingAudio(rate)
         self._pushed = asyncio.Event()
-        self._ready: deque[Transcript] = deque()
-        self._news = asyncio.Event()
+        self._transcripts = Transcripts()
         self._filter = StabilityFilter(AGREEING)
-        self._error: Exception | None = None
         self._closed = False
         self._task = asyncio.create_task(self._work(), name="pocketsphinx")
 
@@ -116,22 +117,15 @@ class _Stream:
         return self
 
     async def __anext__(self) -> Transcript:
-        while True:
-            if self._ready:
-                return self._ready.popleft()
-            if self._closed:
-                raise StopAsyncIteration
-            if self._error:
-                raise self._error
-            self._news.clear()
-            await self._news.wait()
+        if (transcript := await self._transcripts.next()) is None:
+            raise StopAsyncIteration
+        return transcript
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        self._ready.clear()
-        self._news.set()
+        self._transcripts.end(None)
         self._task.cancel()
         self._slot.calls -= 1
         with suppress(RuntimeError):  # the recogniser was closed before
@@ -146,9 +140,11 @@ class _Stream:
                 else:
                     self._pushed.clear()
                     await self._pushed.wait()
+        except SttError as error:
+            self._transcripts.end(error)
         except Exception as error:  # whatever it is, the reader has to know
-            self._error = error
-            self._news.set()
+            log.error("pocketsphinx failed", exc_info=error)
+            self._transcripts.end(SttError(f"pocketsphinx failed ({type(error).__name__}); the call's log says how."))
 
     async def _hear(self, batch: Batch) -> None:
         loop, slot = asyncio.get_running_loop(), self._slot
@@ -161,14 +157,7 @@ class _Stream:
             self._filter.clear()
             text = " ".join(heard.words)
             if text or batch.finalized:
-                self._emit(Transcript(text, final=True, finalized=batch.finalized, until_ms=batch.until_ms))
+                self._transcripts.put(Transcript(text, final=True, finalized=batch.finalized, until_ms=batch.until_ms))
             return
         if self._filter.push(heard.words):
-            self._emit(Transcript(self._filter.text, final=False))
-
-    def _emit(self, transcript: Transcript) -> None:
-        """Queue it. An interim that nobody has read yet makes room for what is newer."""
-        if self._ready and not self._ready[-1].final:
-            self._ready.pop()
-        self._ready.append(transcript)
-        self._news.set()
+            self._transcripts.put(Transcript(self._filter.text, final=False))

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import Final
 
-from hocket.clock import MS, SECOND, LoopClock
+from hocket.clock import SECOND, LoopClock
 from hocket.errors import StageError
 from hocket.trace.percentiles import Percentiles
 
@@ -130,8 +130,3 @@ class Breaker:
         self._on_trial = False
         self._rest = REST
         self.why = ""
-
-
-def elapsed_ms(since: int, clock: LoopClock) -> float:
-    """Milliseconds from `since`, in `now` time."""
-    return (clock.now() - since) / MS

@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final, Literal
 
-from hocket.clock import LoopClock
-from hocket.resilience.breaker import elapsed_ms
+from hocket.clock import MS, LoopClock
 from hocket.resilience.budget import Budget
 from hocket.resilience.closing import Closing
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, TextDelta, ToolCall
@@ -90,7 +89,7 @@ class HedgedLlm:
             await asyncio.wait({first.reading}, timeout=self._pace.patience_ms / 1000)
             if first.reading.done() or not self._budget.take():
                 await first.reading
-                self._pace.add(elapsed_ms(began, self._clock))
+                self._pace.add(_ms(self._clock.now() - began))
                 return first
         notify("llm", "hedged", self.name)
         calls.append(second := _Call(self._llm.reply(request)))
@@ -101,7 +100,7 @@ class HedgedLlm:
                 if call.reading.done() and call.reading.exception() is None:
                     if call is first:
                         # Of a second that won, the first is known only to have taken longer: that is not learned.
-                        self._pace.add(elapsed_ms(began, self._clock))
+                        self._pace.add(_ms(self._clock.now() - began))
                     notify("llm", "won", self.name, number)
                     return call
         await first.reading
@@ -156,3 +155,7 @@ class Pace:
         if median is None or late is None or self._older.count < KNOWN_CALLS:
             return UNKNOWN_MS
         return min(max(min(late, median * STALLED), EARLIEST_MS), LATEST_MS)
+
+
+def _ms(nanoseconds: int) -> float:
+    return nanoseconds / MS
