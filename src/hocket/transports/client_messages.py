@@ -4,7 +4,9 @@ The same messages go over a WebSocket (`/ws`) and over a WebRTC data channel. Au
 that `Hello` asks for: any whole number of samples up to `MAX_AUDIO_MS` from the client, 20 ms at a time to it. Over
 WebRTC it goes by RTP instead.
 
-Positions count the samples the server has sent in this call and has not taken back, from 0.
+Positions count the samples the server has sent in this call and has not taken back, from 0. A `Clear` takes some back,
+and from then on the same numbers mean other samples; so whoever names a position also says how many `Clear`s they had
+obeyed by then.
 """
 
 from __future__ import annotations
@@ -36,6 +38,12 @@ MAX_AUDIO_MS: Final = 200
 MAX_TEXT_BYTES: Final = 16 * 1024
 """Of one message from a client."""
 
+MAX_MESSAGES_PER_S: Final = 200
+"""From a client; what was held up on its way may come at once, up to five seconds of it."""
+
+HELLO_S: Final = 5.0
+"""`Hello` comes by then."""
+
 RESUME_S: Final = 30.0
 """How long a call waits for a client whose connection broke off."""
 
@@ -58,13 +66,19 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     resume: str = ""
     audio: AudioFormat = AudioFormat()
     played: int = 0
-    """When it resumes: how much had sounded by then."""
+    """When it resumes: how much had sounded by then. The rest is sent again."""
+    clears: int | None = None
+    """When it resumes: how many `Clear`s it had obeyed by then. None: all there were."""
 
 
 class Played(msgspec.Struct, frozen=True, tag_field="type", tag="played"):
-    """All samples before `sample` have sounded; sent every 100 ms while something sounds, and when it ends."""
+    """All samples before `sample` have sounded; sent every 100 ms while something sounds, when it ends, and after a
+    `Clear`."""
 
     sample: int
+    clears: int | None = None
+    """How many `Clear`s the client has obeyed in this call. Reports from before the last one are ignored. None: it does
+    not count them, and a report that crosses a `Clear` on its way is taken to be of what follows it."""
 
 
 class Dtmf(msgspec.Struct, frozen=True, tag_field="type", tag="dtmf"):
@@ -96,7 +110,9 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="type", tag="welcome"):
     agent: str = ""
     """The agent's name."""
     position: int = 0
-    """Of the next sample to be sent."""
+    """Of the next sample to be sent; what the client still has from there on is sent again."""
+    clears: int = 0
+    """How many `Clear`s there have been; a client that resumes counts on from here."""
 
 
 class Clear(msgspec.Struct, frozen=True, tag_field="type", tag="clear"):
