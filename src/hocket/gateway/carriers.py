@@ -19,6 +19,7 @@ from hocket.gateway.admission import Refusal
 from hocket.gateway.calls import Calls
 from hocket.gateway.carrier_socket import CarrierSockets
 from hocket.gateway.media import ListenerFactory, Upgrade
+from hocket.gateway.settings import Settings
 from hocket.gateway.signatures import is_twilio
 from hocket.gateway.tickets import MAX_BYTES, Kind
 from hocket.transports.carrier import Carrier, CarrierLine
@@ -28,15 +29,13 @@ from hocket.transports.twilio import TWILIO
 _CALL_ID: Final = re.compile(r"[\w:.~+=-]{1,200}", re.ASCII)
 
 
-def carrier_paths(
-    calls: Calls, sockets: CarrierSockets, *, twilio_auth_token: str = "", url: Callable[[Upgrade], str]
-) -> dict[str, ListenerFactory]:
-    """What takes the connections at /twilio and at /telnyx. `url`: the address Twilio was given for this worker's
-    stream, such as wss://voice.example/w/0/twilio, which is what it signs; not looked at without a token."""
+def carrier_paths(calls: Calls, sockets: CarrierSockets, settings: Settings, worker: int) -> dict[str, ListenerFactory]:
+    """What takes the connections at /twilio and at /telnyx of this worker."""
+    token = settings.secrets.twilio_auth_token
 
     def signed(upgrade: Upgrade) -> bool:
         signature = upgrade.headers.get("X-Twilio-Signature", "")
-        return not twilio_auth_token or is_twilio(twilio_auth_token, signature, url(upgrade))
+        return not token or is_twilio(token, signature, _signed_url(settings, worker, upgrade))
 
     return {
         "/twilio": partial(_take, calls, sockets, TWILIO, signed),
@@ -71,6 +70,14 @@ def _hold(calls: Calls, ticket: str, line: CarrierLine) -> Coroutine[Any, Any, N
         caller=leave.caller or line.caller,
         parameters={**told, **leave.parameters},
     )
+
+
+def _signed_url(settings: Settings, worker: int, upgrade: Upgrade) -> str:
+    """The address that Twilio was given. What a stranger writes into Host is worth nothing without the signature."""
+    public = settings.public_url.rstrip("/")
+    if public:
+        return f"{public.replace('http', 'ws', 1)}/w/{worker}{upgrade.path}"
+    return f"{'wss' if settings.tls else 'ws'}://{upgrade.headers.get('Host', '')}{upgrade.url_path}"
 
 
 def _ticket(query: str) -> str:
