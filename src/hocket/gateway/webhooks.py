@@ -40,8 +40,9 @@ BODY_S: Final = 5.0
 REMEMBERED: Final = 10_000
 """Answers that are kept, the latest; each for `TOLERANCE_S`."""
 
-NUMBER_CHARACTERS: Final = 80
-"""Of a telephone number or SIP address. With both a ticket stays below the 500 characters of a Twilio parameter."""
+NUMBER_CHARACTERS: Final = 64
+"""Of a telephone number or SIP address; a longer one is left out. With both a ticket stays below 500 characters, the
+most that a parameter of Twilio's may have."""
 
 WARNING_S: Final = 60.0
 """At least so long between two warnings about the same carrier."""
@@ -107,6 +108,8 @@ class Webhooks:
         markup: Callable[[Placed], str],
     ) -> web.Response:
         asked = ask(request, await _body(request))
+        if not asked.form.get("CallSid"):
+            raise web.HTTPBadRequest(text="That is not about a call.\n")
         now = unix_time()
         known = self._answers.get(asked.signature)
         if known is not None and known[0] > now:
