@@ -214,3 +214,18 @@ def test_who_watches_is_told_of_every_record_even_of_those_that_memory_drops() -
     for number, record in enumerate(records):
         log.write(number, record)
     assert seen == list(enumerate(records))
+
+
+def test_a_watch_that_raises_is_logged_and_given_up_and_the_trace_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    called = []
+
+    def watch(now: int, record: Record) -> None:
+        called.append(now)
+        raise RuntimeError("a bug")
+
+    log = TraceLog(watch=watch)
+    log.write(1, HEAD)
+    log.write(2, Closed("done"))
+    assert called == [1]
+    assert len(log.entries) == 2
+    assert "a bug" in caplog.text

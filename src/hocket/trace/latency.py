@@ -133,6 +133,12 @@ def turns(entries: Sequence[Entry]) -> list[TurnTrace]:
     return [_turn(records) for records in split(entries)]
 
 
+def latest_turn(entries: Sequence[Entry]) -> TurnTrace:
+    """The last committed turn of a part of a trace, which has at least one; the part is to begin before the first
+    record that concerns the turn, or with the commit before."""
+    return _turn(split(entries)[-1])
+
+
 def _turn(records: TurnRecords) -> TurnTrace:
     commit = records.commit.record
     audible = _first_sound(records)

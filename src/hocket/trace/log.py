@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ import msgspec
 from hocket.clock import MS
 from hocket.errors import TraceError
 from hocket.trace.records import TRACE_VERSION, Entry, Record
+
+log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 16_384
 _BATCH_NS = 500 * MS
@@ -25,7 +28,8 @@ class TraceLog:
     The same records give the same bytes. `limit` bounds what is kept in memory; the policy when full is to keep the
     beginning, because only a trace without a gap can be replayed. The sink gets everything. It is written to in
     batches (16 KiB, or half a second of trace) and never closed. If it fails, it is given up, `sink_error` says why,
-    and the call goes on. `watch` is told of every record as it is written.
+    and the call goes on. `watch` is told of every record as it is written;
+    if it raises, that is logged, and it is told no more.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class TraceLog:
         if self._sink is not None:
             self._append(entry)
         if self._watch is not None:
-            self._watch(now, record)
+            self._tell(now, record)
 
     def flush(self) -> None:
         """Hand everything written so far to the sink. To be called when the call has ended."""
@@ -68,6 +72,14 @@ class TraceLog:
             self.sink_error = f"The trace is not written any more: {error.strerror or error}."
             self._sink = None
         self._batch = bytearray()
+
+    def _tell(self, now: int, record: Record) -> None:
+        assert self._watch is not None
+        try:
+            self._watch(now, record)
+        except Exception:  # who looks on does not take the call down
+            log.exception("The trace is not watched any more")
+            self._watch = None
 
     def _append(self, entry: Entry) -> None:
         if not self._batch:

@@ -17,7 +17,11 @@ class State(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
 
 
 class Caption(msgspec.Struct, frozen=True, tag_field="type", tag="caption"):
-    """Words of either side. Of one utterance each caption replaces the one before, until one is final."""
+    """Words of either side. Of one utterance each caption replaces the one before, until one is final.
+
+    The caller's are final when their answer is heard: until then the turn may be withdrawn, and its words come again
+    with more. The agent's are those on their way to be heard, at last those that were heard, which may be none.
+    """
 
     who: Literal["caller", "agent"]
     text: str
@@ -46,10 +50,10 @@ class PathPart(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True, tag_field="type", tag="turn"):
-    """The waterfall of a turn that was answered."""
+    """The waterfall of a turn: when the first sound of its answer is heard, and again, whole, when it has ended."""
 
     number: int
-    """From 1."""
+    """From 1; news of the same number replace those before."""
     caller: str
     agent: str
     response_latency_ms: float | None
@@ -66,7 +70,7 @@ class Turn(msgspec.Struct, frozen=True, tag_field="type", tag="turn"):
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Percentiles in milliseconds; None while there are too few turns."""
+    """Percentiles in milliseconds; None while there are so few turns that it would be the longest one."""
 
     p50: float | None
     p90: float | None
@@ -82,7 +86,7 @@ class TailCause(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True, tag_field="type", tag="summary"):
-    """All turns of the call so far; follows each `Turn`."""
+    """All turns of the call that have ended; follows each such `Turn`."""
 
     turns: int
     response_latency: Spread
