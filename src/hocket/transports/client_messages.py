@@ -67,8 +67,8 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     audio: AudioFormat = AudioFormat()
     played: int = 0
     """When it resumes: how much had sounded by then. The rest is sent again."""
-    clears: int | None = None
-    """When it resumes: how many `Clear`s it had obeyed by then. None: all there were."""
+    clears: int = 0
+    """When it resumes: how many `Clear`s it had obeyed by then."""
 
 
 class Played(msgspec.Struct, frozen=True, tag_field="type", tag="played"):
@@ -76,9 +76,8 @@ class Played(msgspec.Struct, frozen=True, tag_field="type", tag="played"):
     `Clear`."""
 
     sample: int
-    clears: int | None = None
-    """How many `Clear`s the client has obeyed in this call. Reports from before the last one are ignored. None: it does
-    not count them, and a report that crosses a `Clear` on its way is taken to be of what follows it."""
+    clears: int = 0
+    """How many `Clear`s the client has obeyed in this call. Reports from before the last one are ignored."""
 
 
 class Dtmf(msgspec.Struct, frozen=True, tag_field="type", tag="dtmf"):

@@ -68,10 +68,7 @@ class Outgoing:
 
     def reported(self, report: Played, now: float) -> bool:
         """A client says what has sounded. False when it says nothing new. Raises `TransportError` if it cannot be."""
-        if report.clears is None:
-            if report.sample > self.playhead.sent:
-                return False
-        elif report.clears < self.clears:
+        if report.clears < self.clears:
             return False  # of samples that have other numbers now
         self._check(report.sample, report.clears)
         self._keeps.clear()
@@ -86,8 +83,7 @@ class Outgoing:
         """What had sounded when a client came back. Raises `TransportError` if it cannot be."""
         self._check(hello.played, hello.clears)
         # A clear that did not arrive was followed by nothing, so only what it kept can have sounded.
-        obeyed = self.clears if hello.clears is None else hello.clears
-        kept = [keep for number, keep in self._keeps if number > obeyed]
+        kept = [keep for number, keep in self._keeps if number > hello.clears]
         return max(min([hello.played, self.playhead.sent, *kept]), self.playhead.acknowledged, self._unheard.start)
 
     def restart(self, heard: int, now: float) -> None:
@@ -108,9 +104,9 @@ class Outgoing:
                 async with asyncio.timeout(max(0.0, self.playhead.silent_at - now) + ECHO_S):
                     await self._all_sounded.wait()
 
-    def _check(self, sample: int, clears: int | None) -> None:
+    def _check(self, sample: int, clears: int) -> None:
         sent, most = self.playhead.sent, self.clears
-        if sample < 0 or not 0 <= (clears or 0) <= most or (clears == most and sample > sent):
+        if sample < 0 or not 0 <= clears <= most or (clears == most and sample > sent):
             raise TransportError(
                 f"that {sample} samples have sounded after {clears} clears, and {sent} were sent after {most}",
                 retryable=False,

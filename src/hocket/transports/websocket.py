@@ -94,6 +94,8 @@ class WebSocketLine:
         """Welcomes the client. Raises `TransportError` for a format that is not spoken."""
         codec = Codec(welcome.audio)
         self.input_rate = self.output_rate = codec.rate
+        self.resume_token = welcome.resume
+        """Shows that a returning client is this one."""
         self._welcome = welcome
         self._socket: Socket | None = socket
         self._receiver: Receiver | None = None
@@ -108,11 +110,6 @@ class WebSocketLine:
         self._over = ""
         """Why the line is over, as one sentence; empty while it is not."""
         socket.send(written(welcome))
-
-    @property
-    def resume_token(self) -> str:
-        """Shows that a returning client is this one."""
-        return self._welcome.resume
 
     async def start(self, receiver: Receiver) -> None:
         """Begin to deliver the caller's frames. Raises `TransportError` when the line is over by now."""
