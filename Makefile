@@ -4,10 +4,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODELS := .venv/.models
 
-.PHONY: demo test check bench setup clean
+.PHONY: demo serve test check bench setup clean
 
 demo: $(MODELS) ## hold one real-time call with recorded callers, offline
 	@$(BIN)/hocket demo
+
+serve: $(MODELS) ## talk to the demo agent in a browser, offline
+	@echo "Open http://localhost:8080 in a browser and talk to the demo agent; no key is needed. Ctrl-C ends."
+	@$(BIN)/hocket serve examples/harbour_kayaks/agent.py --dev
 
 test: $(MODELS) ## run every test
 	@$(BIN)/python -m pytest

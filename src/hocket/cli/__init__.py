@@ -12,6 +12,7 @@ from hocket.cli.demo import demo
 from hocket.cli.doctor import doctor
 from hocket.cli.models import models
 from hocket.cli.report import report
+from hocket.cli.serve import serve
 from hocket.errors import HocketError, InputError, MissingError
 
 app: Final = typer.Typer(
@@ -20,7 +21,7 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, call, report, models, doctor):
+for command in (demo, call, serve, report, models, doctor):
     app.command()(command)
 
 

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 GOODBYE_S: Final = 10.0
 """What a call that is ended has to say goodbye; then it is cancelled."""
 
+CLOSE_S: Final = 15.0
+"""What a cancelled call has to be accounted for, subscribers and all."""
+
 
 @runtime_checkable
 class ResumableLine(Transport, Protocol):
@@ -118,29 +121,30 @@ class Calls:
         """The line that a client who shows this token belongs to; None when its call is over, or never was."""
         return self._resumable.get(token)
 
-    async def drained(self, timeout_s: float, reason: str) -> int:
-        """Take no new calls, wait `timeout_s` for the live ones, then end the rest for `reason`; returns how many."""
+    async def drained(self, timeout_s: float, reason: str, hurry: asyncio.Event | None = None) -> int:
+        """Take no new calls, wait `timeout_s` for the live ones or until `hurry`, then end the rest for `reason`.
+
+        Returns how many had to be ended. They may say goodbye, for `GOODBYE_S`."""
         self.draining = True
-        if await self._none_left(timeout_s):
-            return 0
+        await self._none_left(timeout_s, hurry)
         rest = tuple(self._live.values())
         for call in rest:
             if call.session is not None:
                 call.session.end(reason, None)
-        if not await self._none_left(GOODBYE_S):
-            for call in tuple(self._live.values()):
-                if call.task is not None:
-                    call.task.cancel()
-            await self._none_left(GOODBYE_S)
+        await self._none_left(GOODBYE_S)
+        for call in tuple(self._live.values()):
+            if call.task is not None:
+                call.task.cancel()
+        await self._none_left(CLOSE_S)
         return len(rest)
 
-    async def _none_left(self, timeout_s: float) -> bool:
+    async def _none_left(self, timeout_s: float, hurry: asyncio.Event | None = None) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, hurry) if event is not None]
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._idle.wait()
-        except TimeoutError:
-            return self._idle.is_set()
-        return True
+            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _hold(
         self,
