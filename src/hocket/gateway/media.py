@@ -70,7 +70,7 @@ class Upgrade(msgspec.Struct, frozen=True):
     """Whence it came, behind trusted proxies too. Not to be logged."""
 
 
-ListenerFactory: TypeAlias = Callable[[Upgrade], WSListener | Refusal]
+ListenerFactory: TypeAlias = Callable[[Upgrade], WSListener | WSUpgradeResponseWithListener | Refusal]
 """Returns what takes the connection, or why nothing does; then it is answered with that status."""
 
 
