@@ -16,10 +16,11 @@ from hocket.clock import unix_time
 from hocket.errors import ConfigError
 from hocket.gateway import webhooks
 from hocket.gateway.admission import Refusal
+from hocket.gateway.placing import Placement
 from hocket.gateway.settings import Secrets, Settings
 from hocket.gateway.signatures import TOLERANCE_S
-from hocket.gateway.tickets import Kind, issue, new_secret
-from hocket.gateway.webhooks import MAX_BODY_BYTES, Placed, Webhooks
+from hocket.gateway.tickets import EXPIRES_S, Kind, issue, new_secret
+from hocket.gateway.webhooks import MAX_BODY_BYTES, Webhooks
 from hocket.sim.telnyx import TelnyxAccount
 from hocket.sim.twilio import sign
 
@@ -40,15 +41,17 @@ class Front:
         self.port = 0
         self.webhooks = Webhooks(self.place, Settings(agent="", secrets=secrets, dev=dev, public_url=public_url))
 
-    def place(self, kind: Kind, caller: str, parameters: dict[str, Any]) -> Placed | Refusal:
-        self.asked.append((kind, caller, parameters))
+    def place(
+        self, kind: Kind, *, expires_s: float = EXPIRES_S, caller: str = "", parameters: dict[str, Any] | None = None
+    ) -> Placement | Refusal:
+        self.asked.append((kind, caller, parameters or {}))
         if self.refusal is not None:
             return self.refusal
         ticket = issue(
             new_secret(), kind=kind, worker="w0-0123456789abcdef", now=unix_time(), caller=caller, parameters=parameters
         )
         self.tickets.append(ticket)
-        return Placed(ticket, f"wss://voice.example/w/0/{kind}")
+        return Placement(ticket, 0, 8081)
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         usual = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -218,7 +221,9 @@ def test_without_a_public_address_it_is_the_one_that_was_asked() -> None:
     async def scenario() -> None:
         async with serving(Front(BOTH, public_url="")) as front:
             signature = sign(TOKEN, f"http://127.0.0.1:{front.port}/twilio", FORM)
-            assert (await front.twilio(signature=signature))[0] == 200
+            status, text = await front.twilio(signature=signature)
+            assert status == 200
+            assert verbs(text)[0][0].attrib == {"url": "ws://127.0.0.1:8081/twilio"}
 
     asyncio.run(scenario())
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
-from picows import WSCloseCode, WSListener, WSTransport
+from picows import WSListener, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 from hocket.errors import InputError, TransportError
 from hocket.gateway.admission import Refusal
@@ -45,9 +45,10 @@ def carrier_paths(calls: Calls, sockets: CarrierSockets, settings: Settings, wor
 
 def _take(
     calls: Calls, sockets: CarrierSockets, carrier: Carrier, signed: Callable[[Upgrade], bool], upgrade: Upgrade
-) -> WSListener | Refusal:
+) -> WSListener | WSUpgradeResponseWithListener | Refusal:
     if not signed(upgrade):
-        return _Stranger()
+        response = WSUpgradeResponse.create_error_response(403, f"The signature is not {carrier.title}'s.\n".encode())
+        return WSUpgradeResponseWithListener(response, None)
     refusal = calls.admit()
     if refusal is not None:
         return refusal
@@ -87,11 +88,3 @@ def _ticket(query: str) -> str:
         return parse_qs(query, max_num_fields=20).get("ticket", [""])[0]
     except ValueError:
         return ""
-
-
-class _Stranger(WSListener):
-    """Who did not sign is let go."""
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        transport.send_close(WSCloseCode.POLICY_VIOLATION)
-        transport.disconnect()

@@ -13,15 +13,13 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from hocket.gateway.admission import Refusal
 from hocket.gateway.front import Front
 from hocket.gateway.listening import HttpPort
-from hocket.gateway.placing import media_url
 from hocket.gateway.process import check_folder
 from hocket.gateway.settings import Settings, check, origin_of
-from hocket.gateway.tickets import Kind, new_secret
+from hocket.gateway.tickets import new_secret
 from hocket.gateway.web.pages import add_page
-from hocket.gateway.webhooks import Placed, Webhooks
+from hocket.gateway.webhooks import Webhooks
 from hocket.gateway.worker import more_files, new_loop, tls_context
 from hocket.gateway.workers import Workers
 
@@ -50,7 +48,7 @@ async def _serve(settings: Settings, folder: Path, ready: Callable[[str], None])
     app = front.application()
     add_page(app, connect=_sources(settings))
     port = HttpPort(app, front.proxies, behind_proxy=bool(settings.trusted_proxies))
-    app.router.add_routes(Webhooks(_carrier_place(settings, workers, port), settings).routes())
+    app.router.add_routes(Webhooks(workers.place, settings).routes())
     async with AsyncExitStack() as opened:
         opened.callback(workers.kill)
         await port.listen(settings.host, settings.port, tls_context(settings))
@@ -120,16 +118,6 @@ def _private_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _carrier_place(settings: Settings, workers: Workers, port: HttpPort) -> Any:
-    def place(kind: Kind, caller: str, parameters: dict[str, Any]) -> Placed | Refusal:
-        placed = workers.place(kind, caller=caller, parameters=parameters)
-        if isinstance(placed, Refusal):
-            return placed
-        return Placed(placed.ticket, media_url(settings, f"localhost:{port.port}", placed, f"/{kind}"))
-
-    return place
 
 
 def _sources(settings: Settings) -> list[str]:

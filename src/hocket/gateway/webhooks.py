@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 from xml.sax.saxutils import quoteattr
-
-import msgspec
 
 from hocket.clock import unix_time
 from hocket.errors import MissingError
 from hocket.gateway.admission import Refusal
+from hocket.gateway.placing import Place, media_url, web_url
 from hocket.gateway.settings import Settings
 from hocket.gateway.signatures import TOLERANCE_S, TelnyxKey, is_twilio
 from hocket.gateway.tickets import Kind
@@ -46,25 +45,6 @@ most that a parameter of Twilio's may have."""
 
 WARNING_S: Final = 60.0
 """At least so long between two warnings about the same carrier."""
-
-
-class Placed(msgspec.Struct, frozen=True):
-    """Where a call goes."""
-
-    ticket: str
-    url: str
-    """Of the worker's stream, such as wss://voice.example/w/0/twilio."""
-
-    def __repr__(self) -> str:
-        return "Placed(...)"
-
-
-class Place(Protocol):
-    """Finds the worker for a call."""
-
-    def __call__(self, kind: Kind, caller: str, parameters: dict[str, Any]) -> Placed | Refusal:
-        """Returns at once. `parameters`: for the agent."""
-        ...
 
 
 class _Asked(NamedTuple):
@@ -105,7 +85,7 @@ class Webhooks:
         request: web.Request,
         ask: Callable[[web.Request, bytes], _Asked],
         kind: Kind,
-        markup: Callable[[Placed], str],
+        markup: Callable[[str, str], str],
     ) -> web.Response:
         asked = ask(request, await _body(request))
         if not asked.form.get("CallSid"):
@@ -114,11 +94,12 @@ class Webhooks:
         known = self._answers.get(asked.signature)
         if known is not None and known[0] > now:
             return _xml(known[1])
-        placed = self._place(kind, _number(asked.form, "From"), {"to": _number(asked.form, "To")})
+        parameters = {"to": _number(asked.form, "To")}
+        placed = self._place(kind, caller=_number(asked.form, "From"), parameters=parameters)
         if isinstance(placed, Refusal):
             log.info("%s: a call is told that the line is busy (%s)", kind, placed.reason)
             return _xml('<Reject reason="busy"/>')
-        answer = markup(placed)
+        answer = markup(media_url(self._settings, request.host, placed, f"/{kind}"), placed.ticket)
         if asked.signature:
             self._answers[asked.signature] = (now + TOLERANCE_S, answer)
             if len(self._answers) > REMEMBERED:
@@ -146,8 +127,7 @@ class Webhooks:
 
     def _url(self, request: web.Request) -> str:
         """As the carrier wrote it. What a stranger writes into Host is worth nothing without the signature."""
-        public = self._settings.public_url.rstrip("/")
-        return (public or str(request.url.origin())) + request.raw_path
+        return web_url(self._settings, request.host, request.raw_path)
 
     def _unconfigured(self, carrier: str, variable: str) -> None:
         if not self._settings.dev:
@@ -194,19 +174,19 @@ def _number(form: Mapping[str, str], name: str) -> str:
     return number if len(number) <= NUMBER_CHARACTERS and number.isprintable() else ""
 
 
-def _twiml(placed: Placed) -> str:
+def _twiml(url: str, ticket: str) -> str:
     """The ticket is a parameter: Twilio takes no query in a stream's URL."""
-    ticket = f'<Parameter name="ticket" value={quoteattr(placed.ticket)}/>'
-    return f"<Connect><Stream url={quoteattr(placed.url)}>{ticket}</Stream></Connect>"
+    parameter = f'<Parameter name="ticket" value={quoteattr(ticket)}/>'
+    return f"<Connect><Stream url={quoteattr(url)}>{parameter}</Stream></Connect>"
 
 
-def _texml(placed: Placed) -> str:
+def _texml(url: str, ticket: str) -> str:
     """The ticket is in the URL, because where parameters stand in Telnyx's `start` is not documented. Telnyx does not
     hang up when the stream ends."""
-    url = quoteattr(f"{placed.url}?ticket={quote(placed.ticket)}")
+    with_ticket = quoteattr(f"{url}?ticket={quote(ticket)}")
     stream = (
-        f'<Stream url={url} track="inbound_track" codec="PCMU" bidirectionalMode="rtp" bidirectionalCodec="PCMU"'
-        ' bidirectionalSamplingRate="8000"/>'
+        f'<Stream url={with_ticket} track="inbound_track" codec="PCMU" bidirectionalMode="rtp"'
+        ' bidirectionalCodec="PCMU" bidirectionalSamplingRate="8000"/>'
     )
     return f"<Connect>{stream}</Connect><Hangup/>"
 
