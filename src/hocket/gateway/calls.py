@@ -15,6 +15,7 @@ from hocket.assembly.assembly import Assembly
 from hocket.clock import unix_time
 from hocket.gateway.admission import Load, Refusal, refusal
 from hocket.gateway.tickets import Kind, Ticket, Tickets
+from hocket.observe.feed import Feed
 from hocket.session.session import Session
 from hocket.stages.transport import Transport
 from hocket.trace.log import TraceLog
@@ -31,9 +32,12 @@ CLOSE_S: Final = 15.0
 
 @runtime_checkable
 class ResumableLine(Transport, Protocol):
-    """A line whose client may come back: by this token, which only the client knows."""
+    """A line whose client may come back."""
 
-    resume_token: str
+    @property
+    def resume_token(self) -> str:
+        """Which only the client knows."""
+        ...
 
 
 class Pulse(Protocol):
@@ -156,7 +160,11 @@ class Calls:
         try:
             call.task = asyncio.current_task()
             call.session = await self.assembly.session(
-                call.line, call_id=call.id, caller=caller, parameters=parameters, trace=TraceLog()
+                call.line,
+                call_id=call.id,
+                caller=caller,
+                parameters=parameters,
+                trace=TraceLog(watch=Feed(tell).record if tell is not None else None),
             )
             _log_end(call.line, await call.session.run())
             self.ended += 1

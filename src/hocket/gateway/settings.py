@@ -93,10 +93,6 @@ def check(settings: Settings) -> None:
             "Nobody may call: allow pages with --origin https://your.page, servers with HOCKET_API_KEYS, or a carrier"
             " with TWILIO_AUTH_TOKEN or TELNYX_PUBLIC_KEY. To try it out on this machine use --dev."
         )
-    if (secrets.twilio_auth_token or secrets.telnyx_public_key) and not settings.public_url:
-        raise ConfigError(
-            "Carriers must be told where their streams go: give the address that callers reach as --public-url."
-        )
     if not local and not settings.tls and not settings.trusted_proxies:
         raise ConfigError(
             f"On {settings.host} calls would cross the network unencrypted: give --tls-cert and --tls-key, or name the"
