@@ -118,7 +118,7 @@ export class Call extends EventTarget {
     this.#line = line;
     const early = []; // what comes before the welcome has been told
     line.onmessage = (message) => early.push(message);
-    line.onlost = () => this.#lost();
+    line.onlost = (elsewhere) => this.#lost(line, elsewhere);
     const welcome = await line.open(url, opening);
     if (this.status === "over") {
       line.send({ type: "hang_up" });
@@ -141,16 +141,17 @@ export class Call extends EventTarget {
     this.#tell(message.type, message);
   }
 
-  async #lost() {
+  async #lost(line, elsewhere) {
     if (this.status === "over") return;
+    if (elsewhere) return this.#over("The call goes on elsewhere: another page has taken it over.");
     if (this.#bye || !this.#resume?.token) return this.#over(this.#bye || "The server closed the call.");
     this.#is("reconnecting");
-    const played = await this.#sound.cut();
+    const heard = await line.cut();
     const until = performance.now() + this.#resume.forS * 1000;
     const { token, url, Line } = this.#resume;
     for (let wait = FIRST_RETRY_MS; this.status === "reconnecting"; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
-        const welcome = await this.#open(Line, url, { resume: token, played });
+        const welcome = await this.#open(Line, url, { resume: token, ...heard });
         this.#resume.token = welcome.resume;
         return;
       } catch (error) {

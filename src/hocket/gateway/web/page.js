@@ -66,6 +66,7 @@ function welcomed(welcome) {
   if (name) find("who").textContent = name;
   if (name) document.title = `${name} · hocket`;
   find("connection").textContent = call.transport === "webrtc" ? "WebRTC" : "WebSocket";
+  transport.querySelector(`[value=${call.transport}]`).checked = true; // what worked is tried first the next time
   indicator.startClock();
   meters.start(() => call?.levels() ?? { caller: 0, agent: 0 });
 }

@@ -27,7 +27,7 @@ export async function requestSession(server, kind) {
 }
 
 function refusal(response, body) {
-  const reason = body.reason || body.error || `The server answered with status ${response.status}.`;
+  const reason = body.message || body.reason || `The server answered with status ${response.status}.`;
   const retryAfterS = Number(body.retry_after_s ?? response.headers.get("Retry-After")) || null;
   if (response.status === 503 || response.status === 429) {
     return new CallError("refused", `No line is free right now. ${sentence(reason)}`, retryAfterS ?? 5);

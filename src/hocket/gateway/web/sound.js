@@ -83,12 +83,14 @@ export class Sound {
     }
     await this.#context.resume();
     this.rest();
-    const options = { numberOfInputs: 1, numberOfOutputs: 1, outputChannelCount: [1], processorOptions: { rate } };
-    this.#playback = new AudioWorkletNode(this.#context, "hocket-playback", { ...options, numberOfInputs: 0 });
+    const processorOptions = { rate };
+    this.#playback = new AudioWorkletNode(this.#context, "hocket-playback", {
+      processorOptions, numberOfInputs: 0, outputChannelCount: [1],
+    });
     this.#playback.port.onmessage = ({ data }) => this.#reported(data, rate, onplayed);
     this.#playback.connect(this.#heard).connect(this.#context.destination);
     this.#capture = new AudioWorkletNode(this.#context, "hocket-microphone", {
-      ...options, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+      processorOptions, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
     });
     this.#capture.port.onmessage = ({ data }) => onframe(data);
     this.#source.connect(this.#capture);

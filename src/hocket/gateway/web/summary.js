@@ -20,13 +20,15 @@ export class Summary {
 
 function tiles({ response_latency: spread, turns }) {
   const list = element("dl", "tiles");
-  const shown = [["p50", "typical answer"], ["p90", "9 of 10 within"], ["p95", "95 % within"], ["p99", "99 % within"]];
+  const shown = [["p50", "Typical"], ["p90", "90 % within"], ["p95", "95 % within"], ["p99", "99 % within"]];
   for (const [name, meaning] of shown) {
     const value = spread[name];
     const number = element("dd", value === null ? "none" : "", value === null ? "–" : milliseconds(value));
-    list.append(element("div", "", element("dt", "", element("abbr", "", name), ` ${meaning}`), number));
+    const tile = element("div", "", element("dt", "", meaning), number);
+    tile.dataset.percentile = name;
+    list.append(tile);
   }
-  list.title = `of ${turns} ${turns === 1 ? "turn" : "turns"}, from your last sound to the agent's first; a dash: too few turns to tell`;
+  list.title = `of ${turns} ${turns === 1 ? "turn" : "turns"}, from your last sound to the agent's first (p50, p90, p95, p99); a dash: too few turns to tell`;
   return list;
 }
 

@@ -4,7 +4,7 @@ import { MEANING, ROWS, element, milliseconds } from "./rows.js";
 
 const STRIPS = 200; // turns that can be chosen; the oldest make room
 const BEFORE_MS = 350; // shown of the time before the last speech
-const AFTER_MS = 250; // shown of the time after the answer began
+const AFTER_MS = 120; // shown of the time after the answer began
 const LABEL_MS = [50, 100, 200, 500, 1000, 2000, 5000, 10000];
 
 export class Waterfall {
@@ -82,8 +82,8 @@ export class Waterfall {
 
 function detail(turn) {
   const latency = turn.response_latency_ms;
-  const head = element("figcaption", "", element("span", "quiet", `Turn ${turn.number}`), " ");
-  head.append(element("q", "", turn.caller || "…"), " ", element("strong", "", latency === null ? "not measured" : milliseconds(latency)));
+  const words = element("span", "", element("span", "quiet", `Turn ${turn.number} `), element("q", "", turn.caller || "…"));
+  const head = element("figcaption", "", words, element("strong", "", latency === null ? "not measured" : milliseconds(latency)));
   const chart = element("div", "chart");
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", inWords(turn));
@@ -102,9 +102,9 @@ function detail(turn) {
 /** Milliseconds to shares of the width. */
 class Axis {
   constructor(turn) {
-    const bars = turn.bars.filter((bar) => bar.row !== "playout");
-    const to = Math.max(300, turn.response_latency_ms ?? 0, ...bars.map((bar) => bar.first_ms ?? bar.start_ms));
-    this.from = Math.max(-BEFORE_MS, Math.min(-60, ...bars.map((bar) => bar.start_ms - 20)));
+    const bars = turn.bars.filter((bar) => bar.row !== "playout" && bar.end_ms >= -BEFORE_MS);
+    const to = Math.max(200, turn.response_latency_ms ?? 0, ...bars.map((bar) => bar.first_ms ?? bar.start_ms));
+    this.from = Math.max(-BEFORE_MS, Math.min(-40, ...bars.map((bar) => bar.start_ms - 20)));
     this.to = to + AFTER_MS;
   }
 

@@ -52,10 +52,15 @@ export class WebRtcLine {
   /** The server has stopped sending; what is on its way is a few tens of milliseconds, which it fades out. */
   clear() {}
 
-  drop() {
+  /** The server knows itself what it has sent. */
+  async cut() {
+    return {};
+  }
+
+  drop(elsewhere = false) {
     const open = this.#open;
     this.close();
-    if (open) this.onlost();
+    if (open) this.onlost(elsewhere);
   }
 
   close() {

@@ -4,6 +4,7 @@ import { CallError } from "./call-error.js";
 
 const RATE = 16000;
 const ANSWER_MS = 10000; // from dialling to `welcome`
+const TAKEN_OVER = 4001; // another connection has shown the resume token
 const STALL_S = 2; // of audio that the network does not take: the connection is as good as lost
 
 /** One connection. `sound` is the caller's `Sound`; the lines of all transports have these members. */
@@ -13,27 +14,26 @@ export class WebSocketLine {
   #socket = null;
   #sound;
   #open = false;
+  #clears = 0; // obeyed in this call: positions mean other samples after each
+  #played = 0;
 
   constructor(sound) {
     this.#sound = sound;
     /** Called with every message but the first. */
     this.onmessage = () => {};
-    /** Called once when the connection breaks off, and not after `close`. */
+    /** Called once when the connection breaks off, and not after `close`; `true`: it was taken over by another. */
     this.onlost = () => {};
   }
 
-  /** Dial; resolves to the server's `welcome`. `opening` has the `ticket`, or `resume` and `played`. */
+  /** Dial; resolves to the server's `welcome`. `opening` has the `ticket`, or what `cut` gave and the `resume` token. */
   async open(url, opening) {
-    let played = 0;
-    await this.#sound.carry(
-      RATE,
-      (frame) => this.#hear(frame),
-      (sample) => sample !== played && this.send({ type: "played", sample: (played = sample) })
-    );
+    await this.#sound.carry(RATE, (frame) => this.#hear(frame), (sample) => this.#report(sample));
     try {
       const welcome = await this.#dial(url, { type: "hello", audio: { encoding: "pcm16", rate: RATE }, ...opening });
-      this.#open = true;
+      this.#clears = welcome.clears;
+      this.#played = welcome.position;
       this.#sound.clear(welcome.position);
+      this.#open = true;
       return welcome;
     } catch (error) {
       this.close();
@@ -48,13 +48,21 @@ export class WebSocketLine {
   /** The agent falls silent: the next audio has position `keep`. */
   clear(keep) {
     this.#sound.clear(keep);
+    this.#clears += 1;
+    this.#played = -1; // `keep` is said even if it is where the last report was
+    this.#report(keep);
+  }
+
+  /** Fall silent for want of a connection; resolves to what the server has to know about it in `open`. */
+  async cut() {
+    return { played: await this.#sound.cut(), clears: this.#clears };
   }
 
   /** Treat the connection as lost, for example because the device went offline. */
-  drop() {
+  drop(elsewhere = false) {
     const open = this.#open;
     this.close();
-    if (open) this.onlost();
+    if (open) this.onlost(elsewhere);
   }
 
   close() {
@@ -80,7 +88,7 @@ export class WebSocketLine {
         if (message.type === "refused") return reject(new CallError("refused", message.reason, message.retry_after_s));
         if (message.type !== "welcome") return fail();
         socket.onmessage = (event) => this.#receive(event.data);
-        socket.onclose = () => this.drop();
+        socket.onclose = ({ code }) => this.drop(code === TAKEN_OVER);
         resolve(message);
       };
     });
@@ -89,6 +97,12 @@ export class WebSocketLine {
   #receive(data) {
     if (typeof data === "string") this.onmessage(JSON.parse(data));
     else if (this.#open) this.#sound.play(data);
+  }
+
+  #report(sample) {
+    if (sample === this.#played) return;
+    this.#played = sample;
+    this.send({ type: "played", sample, clears: this.#clears });
   }
 
   #hear(frame) {
