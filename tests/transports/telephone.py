@@ -1,30 +1,57 @@
-"""Twilio and a telephone behind a line, in the event loop's time and without sockets."""
+"""A carrier and a telephone behind a line, in the event loop's time and without sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hocket.audio.frame import Samples
-from hocket.sim.twilio import FRAME, RATE, TwilioPhone
-from hocket.transports.twilio import TwilioLine, read_start
+from hocket.sim.carrier import FRAME, RATE, CarrierPhone
+from hocket.sim.telnyx import TelnyxPhone
+from hocket.sim.twilio import TwilioPhone
+from hocket.transports.carrier import Carrier, CarrierLine
+from hocket.transports.telnyx import TELNYX
+from hocket.transports.twilio import TWILIO
+
+CARRIERS = (TWILIO, TELNYX)
 
 
-def start_text(**changes: Any) -> str:
+def phone_of(carrier: Carrier) -> CarrierPhone:
+    """The carrier's end of a call."""
+    return (TwilioPhone if carrier is TWILIO else TelnyxPhone)("CA1", {"caller": "+15550100"})
+
+
+def start_text(carrier: Carrier, **changes: Any) -> str:
     """The `start` message, with other fields in its body."""
-    message = json.loads(TwilioPhone("CA1", {"caller": "+15550100"}).greeting()[1])
+    message = json.loads(phone_of(carrier).greeting()[1])
     message["start"].update(changes)
     return json.dumps(message)
+
+
+def line_of(carrier: Carrier, send: Callable[[str], None], close: Callable[[], None]) -> CarrierLine:
+    """What becomes of the first messages."""
+    connected, start = phone_of(carrier).greeting()
+    assert carrier.answer(connected, send, close) is None
+    line = carrier.answer(start, send, close)
+    assert line is not None
+    return line
 
 
 class Telephone:
     """Every message takes `delay_s` each way. The caller says `voice` over and over and leaves at `hangs_up_s`."""
 
     def __init__(
-        self, *, delay_s: float = 0.0, hangs_up_s: float = 1e9, echoes: bool = True, voice: Samples | None = None
+        self,
+        carrier: Carrier,
+        *,
+        delay_s: float = 0.0,
+        hangs_up_s: float = 1e9,
+        echoes: bool = True,
+        voice: Samples | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -34,15 +61,13 @@ class Telephone:
         self._voice = np.full(FRAME, 4_000, np.int16) if voice is None else voice
         self._frame = 0
         self._stalled_until = 0.0
-        self.phone = TwilioPhone("CA1", {"caller": "+15550100"})
+        self.phone = phone_of(carrier)
+        self.phone.greeting()
         self.sent: list[str] = []
         """What the line sent."""
         self.closed_at: list[float] = []
         self.heard: list[Samples] = []
-        opening = [read_start(text) for text in self.phone.greeting()]
-        assert opening[0] is None
-        assert opening[1] is not None
-        self.line = TwilioLine(opening[1], self._deliver, self._close)
+        self.line = line_of(carrier, self._deliver, self._close)
         self._tick_later()
 
     @property
