@@ -36,6 +36,7 @@ Move = Literal[
     "end with words",
     "leave",
     "line",  # the connection breaks off, or is there again
+    "load",  # the process has more or less to do
     "nothing",
 ]
 WORDS = ("what", "time", "do", "you", "open", "yes", "yeah", "mm-hmm", "um", "because", "four", "please wait", "no")
@@ -203,6 +204,8 @@ class World:
             case "line":
                 self.away = True
                 self.tell(e.LineLost())
+            case "load":
+                self.tell(e.LoadShed(which % 5))
 
     def come_back(self) -> None:
         """Nobody is away for ever: a session ends the call then."""

@@ -38,7 +38,7 @@ GAPS = st.one_of(st.sampled_from((0, 0, 1, 60, 80, 105, 110, 170, 180, 200, 300,
 Moves = list[tuple[int, Move, int]]
 ANYTHING: tuple[Move, ...] = (
     *("voice", "voice", "level", "words", "words", "other words", "fewer words", "own final", "score"),
-    *("say", "say for good", "line"),
+    *("say", "say for good", "line", "load"),
 )
 ENDS: tuple[Move, ...] = ("end", "end without a word", "end with words", "leave")
 

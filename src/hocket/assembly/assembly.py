@@ -15,6 +15,7 @@ from hocket.assembly.closing import close_stage
 from hocket.assembly.wrapping import Providers
 from hocket.knowledge.documents import load_documents
 from hocket.knowledge.index import LexicalIndex
+from hocket.session.load import LoadLevel
 from hocket.session.pacing import Wheel
 from hocket.session.sayings import Sayings
 from hocket.session.session import Session, Stages
@@ -73,7 +74,8 @@ class Assembly:
         self.providers = providers
         self.retriever = retriever
         self.config = turn_config(agent, retriever is not None)
-        self._wheel = Wheel()
+        self.wheel = Wheel()
+        self.load = LoadLevel()
         self._sayings: dict[int, Sayings] = {}
         self._warm: set[tuple[int, int]] = set()
 
@@ -116,12 +118,13 @@ class Assembly:
             transport,
             await self.prepare(transport.input_rate, transport.output_rate),
             self.retriever,
+            self.load,
         )
         return Session(
             self.agent,
             stages,
             self.config,
-            self._wheel,
+            self.wheel,
             call_id=call_id,
             caller=caller,
             parameters=parameters,

@@ -1,4 +1,4 @@
-"""A call as its client sees it as it goes: what the agent does, the words of both sides, every turn in its waterfall."""
+"""A call as its client sees it while it goes on: state, the words of both sides, the waterfall of every turn."""
 
 from __future__ import annotations
 

@@ -62,10 +62,19 @@ class Replying:
         self._voicing = Voicing(tts, sayings.rate, speaker, turns.post, turns.mark)
         self._start = start
         self._running: dict[ReplyId, asyncio.Task[None]] = {}
+        self._unvoiced: dict[ReplyId, asyncio.Event] = {}
+        """Replies that are spoken from their commit on."""
 
-    def answer(self, reply: ReplyId, text: str) -> None:
-        """Reply to the caller's words."""
+    def answer(self, reply: ReplyId, text: str, *, voiced: bool = True) -> None:
+        """Reply to the caller's words. Unless `voiced`, it is written, and spoken once it is committed."""
+        if not voiced:
+            self._unvoiced[reply] = asyncio.Event()
         self._begin(reply, self._answer(reply, text))
+
+    def committed(self, reply: ReplyId) -> None:
+        """It is spoken from now on."""
+        if unvoiced := self._unvoiced.pop(reply, None):
+            unvoiced.set()
 
     def say(self, reply: ReplyId, text: str) -> None:
         """Say these very words."""
@@ -80,6 +89,7 @@ class Replying:
 
     def cancel(self, reply: ReplyId) -> None:
         """Stop computing a reply; not waited for."""
+        self._unvoiced.pop(reply, None)
         if task := self._running.pop(reply, None):
             task.cancel()
 
@@ -91,7 +101,9 @@ class Replying:
     async def _answer(self, reply: ReplyId, text: str) -> None:
         self._listen(reply)
         request = await self._request(text)
-        await self._voicing.speak(reply, self._write(reply, request))
+        written = self._write(reply, request)
+        unvoiced = self._unvoiced.get(reply)
+        await self._voicing.speak(reply, written if unvoiced is None else _from(unvoiced, written))
 
     def _listen(self, reply: ReplyId) -> None:
         """What the stages tell of themselves in this task is about this reply."""
@@ -236,6 +248,14 @@ def _messages(entry: Entry) -> tuple[Message, ...]:
         asked = Message("assistant", "", (ToolCall(tool.id, tool.name, tool.arguments),))
         return asked, Message("tool", tool.result, tool_call_id=tool.id)
     return (Message("assistant" if entry.role == "assistant" else "user", entry.text),)
+
+
+async def _from(moment: asyncio.Event, text: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    """A text whose writing begins now, and which is there from a moment on: a commit, or the end of its reply."""
+    async with aclosing(text):
+        async for piece in text:
+            await moment.wait()
+            yield piece
 
 
 async def _once(text: str) -> AsyncGenerator[str, None]:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from hocket.errors import HocketError, StageError
 from hocket.ids import NO_REPLY
 from hocket.session import record
 from hocket.session.listening import Listening
+from hocket.session.load import LoadLevel
 from hocket.session.pacing import Wheel
 from hocket.session.replying import Replying
 from hocket.session.retrieval import Retrieval
@@ -45,7 +46,7 @@ from hocket.trace.records import TRACE_VERSION, Mark, Opened, TimeKind
 from hocket.turn import commands
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
-from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, LineBack, LineLost, SayRequested
+from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, LineBack, LineLost, LoadShed, SayRequested
 from hocket.turn.history import History
 from hocket.turn.state import Phase
 
@@ -72,6 +73,7 @@ class Stages:
     transport: Transport
     sayings: Sayings
     retriever: Retriever | None = None
+    load: LoadLevel = field(default_factory=LoadLevel)
 
 
 class Session:
@@ -228,6 +230,7 @@ class Session:
         self._opened = True
         self._begin_trace(epoch)
         self._turns.post(CallStarted())
+        self._stages.load.follow(self, lambda level: self._turns.post(LoadShed(level)))
         self._subscribers.started(self._head.media_epoch)
 
     def _noticed(self, notice: Notice) -> None:
@@ -247,7 +250,7 @@ class Session:
         match command:
             case commands.StartReply():
                 self._subscribers.begun(command)
-                self._replying.answer(command.reply, command.text)
+                self._replying.answer(command.reply, command.text, voiced=command.voiced)
             case commands.StartSay():
                 self._subscribers.begun(command)
                 self._replying.say(command.reply, command.text)
@@ -273,6 +276,7 @@ class Session:
             case commands.CancelTool():
                 self._tool_calls.cancel(command)
             case commands.CommitTurn():
+                self._replying.committed(command.reply)
                 self._subscribers.turn(command.text, self._listening.onset)
             case commands.EndCall():
                 if not self._ended.done():
@@ -302,6 +306,7 @@ class Session:
         elif self._turns.engine.phase is not Phase.ENDED:
             self._turns.post(CallerLeft(reason))  # so that every turn and tool is accounted for
         self._ended.cancel()
+        self._stages.load.leave(self)
         self._turns.close()
         self._speaker.close()
         # Whatever one of them does, the others are closed; the last is closed first.

@@ -188,7 +188,10 @@ class _Walk:
             return
         self._back_over_connections("tts", text.now, reply)
         token = self._mark("llm", "first", reply, text.place)
-        if token is None:
+        if token is not None and self._unvoiced(reply) and token.now < self._turn.commit.now:
+            self.back("segment", self._turn.commit.now)
+            self._from_commit()
+        elif token is None:
             self._from_start(reply, "tts")
         else:
             self.back("segment", token.now)
@@ -282,6 +285,10 @@ class _Walk:
     def _with_commit(self, trigger: Moment[Any]) -> bool:
         committing = self._turn.trigger(self._turn.commit)
         return committing is not None and committing.place == trigger.place
+
+    def _unvoiced(self, reply: ReplyId) -> bool:
+        """Whether its synthesis had to wait for the commit, under load."""
+        return any(not start.record.voiced for start in self._turn.of_reply(StartReply, reply))
 
     def _text(self, reply: ReplyId, before: int) -> Moment[Mark] | None:
         """The first text that was handed to synthesis: a segment, since a stream may be opened before there is text."""

@@ -34,6 +34,8 @@ class StartReply(_Command, frozen=True):
     reply: ReplyId
     text: str
     speculative: bool
+    voiced: bool = True
+    """Is it spoken as it is written? False under load for a speculative one: its synthesis begins at the commit."""
 
 
 class StartSay(_Command, frozen=True):

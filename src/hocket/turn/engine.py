@@ -21,6 +21,7 @@ from hocket.turn.events import (
     Event,
     LineBack,
     LineLost,
+    LoadShed,
     PlayoutFinished,
     PlayoutStarted,
     PlayoutStopped,
@@ -209,6 +210,10 @@ def _caller_left(s: State, now: int, event: CallerLeft) -> None:
     replying.end(s, event.reason)
 
 
+def _load_shed(s: State, now: int, event: LoadShed) -> None:
+    s.shed = event.level
+
+
 def _timer_fired(s: State, now: int, event: TimerFired) -> None:
     while expired := s.timers.pop_first(now):
         reason, key = expired
@@ -265,5 +270,6 @@ _HANDLERS: Final[dict[type, Callable[[State, int, Any], None]]] = {
     LineLost: _line_lost,
     LineBack: _line_back,
     CallerLeft: _caller_left,
+    LoadShed: _load_shed,
     TimerFired: _timer_fired,
 }

@@ -143,6 +143,13 @@ class CallerLeft(_Event, frozen=True):
     reason: str
 
 
+class LoadShed(_Event, frozen=True):
+    """The process is more or less loaded than before: calls leave out all optional work up to this level."""
+
+    level: int
+    """A `turn.shedding.Shed`."""
+
+
 class TimerFired(_Event, frozen=True):
     """`TurnEngine.deadline` has come."""
 
@@ -167,6 +174,7 @@ Event: TypeAlias = (
     | LineLost
     | LineBack
     | CallerLeft
+    | LoadShed
     | TimerFired
 )
 

@@ -20,6 +20,7 @@ from hocket.turn.commands import (
     StopPlayout,
 )
 from hocket.turn.meaning import same_meaning
+from hocket.turn.shedding import Shed
 from hocket.turn.state import MS, Ending, Reply, Saying, Sound, State
 from hocket.turn.timers import Reason
 
@@ -51,7 +52,8 @@ def look_up(s: State, words: str) -> None:
 
 def _begin(s: State, reply: Reply, *, speculative: bool) -> None:
     look_up(s, reply.text)  # an index in this process has answered before the model is asked
-    s.emit(StartReply(reply.id, reply.text, speculative=speculative))
+    voiced = not speculative or s.shed < Shed.SPECULATIVE_TTS
+    s.emit(StartReply(reply.id, reply.text, speculative, voiced))
 
 
 def commit(s: State, now: int) -> None:

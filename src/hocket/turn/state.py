@@ -167,6 +167,8 @@ class State:
     away: bool = False
     """The line is lost, and the caller may come back."""
     ending: Ending = Ending.NOT_YET
+    shed: int = 0
+    """A `turn.shedding.Shed`: the work up to it is left out."""
     speculation: Speculation = field(default_factory=Speculation)
     history: History = field(default_factory=History)
     timers: Timers = field(default_factory=Timers)
