@@ -25,7 +25,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "250")
-    monkeypatch.delitem(MANIFEST, "silero")
+    for name in list(MANIFEST):
+        monkeypatch.delitem(MANIFEST, name)
     monkeypatch.setitem(MANIFEST, "tiny", TINY)
 
     def no_voice(*_: object) -> None:

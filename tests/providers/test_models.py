@@ -169,5 +169,5 @@ def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="There are: silero, tiny"):
+    with pytest.raises(ConfigError, match="There are: silero, smart-turn, tiny"):
         model_path("whisper")

@@ -69,6 +69,16 @@ MANIFEST: dict[str, Model] = {
             download_size=10_130_513,
             licence="MIT",
         ),
+        Model(
+            name="smart-turn",
+            wheel="pipecat-ai",
+            version="1.14.0",
+            member="pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+            sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+            size=8_679_182,
+            download_size=12_109_725,
+            licence="BSD-2-Clause",
+        ),
     )
 }
 
