@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -14,10 +14,12 @@ import pytest
 
 from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
+from hocket.errors import InputError, TransportError
 from hocket.gateway import carrier_socket, media
 from hocket.gateway.carrier_socket import Answer, CarrierSocket, CarrierSockets
 from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
+from hocket.sim.telnyx import TelnyxCaller
 from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 from hocket.transports.telnyx import TELNYX
@@ -148,6 +150,66 @@ def test_a_call_from_dial_to_goodbye() -> None:
         # What is said is sent when its 20 ms are over, and comes back at once.
         lag = int(np.flatnonzero(heard)[0]) - int(np.flatnonzero(said)[0])
         assert FRAME <= lag < FRAME + 30 * RATE // 1000
+
+    asyncio.run(scenario())
+
+
+def test_a_call_over_telnyx_from_dial_to_goodbye() -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server:
+            url = f"ws://127.0.0.1:{server.port}/telnyx?ticket=x"
+            caller = TelnyxCaller(url, Talker(30), call_control_id="v3:3", caller="+15550100")
+            await caller.run()
+            await until(lambda: echo.over)
+        (line,), (ear,) = echo.lines, echo.ears
+        assert (line.name, line.call_id, line.caller) == ("telnyx", "v3:3", "+15550100")
+        assert ear.reasons == ["The caller hung up."]
+        assert len(ear.frames) == 30
+        assert ear.reports
+        assert np.count_nonzero(caller.recording[:, 1]) > 20 * FRAME
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(InputError("no leave"), 1008), (TransportError("no room"), 1013), (None, 1000)]
+)
+def test_who_is_not_answered_is_told_by_a_code(error: Exception | None, code: int) -> None:
+    async def nobody(line: CarrierLine) -> None:
+        await line.start(Ear())
+
+    def turn_away(line: CarrierLine) -> Coroutine[Any, Any, None]:
+        if error is not None:
+            raise error
+        return nobody(line)
+
+    async def scenario() -> None:
+        async with serving(turn_away) as server, dialled(server) as client:
+            await greet(client)
+            assert await closed_with(client) == code
+            await until(lambda: not len(server.sockets))
+
+    asyncio.run(scenario())
+
+
+def test_a_call_that_is_cancelled_before_its_first_step_leaves_nothing() -> None:
+    async def scenario() -> None:
+        echo = Echo()
+        sockets: list[CarrierSocket] = []
+
+        def answer(line: CarrierLine) -> Coroutine[Any, Any, None]:
+            # Before the task's first step: that is put into the loop's queue after this.
+            asyncio.get_running_loop().call_soon(sockets[0].stop)
+            return echo(line)
+
+        async with serving(answer) as server, dialled(server) as client:
+            await until(lambda: len(server.sockets))
+            sockets.extend(server.sockets._open)
+            await greet(client)
+            await closed_with(client)
+            assert echo.lines == []
+            await until(lambda: not len(server.sockets))
 
     asyncio.run(scenario())
 
