@@ -1,0 +1,223 @@
+"""A worker's calls: none beyond what there is room for, none lost in a drain, each found by its token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from hocket.agent.agent import Resilience
+from hocket.assembly import assemble
+from hocket.clock import unix_time
+from hocket.gateway.calls import GOODBYE_S, Calls
+from hocket.gateway.tickets import TicketError, Tickets, issue
+from hocket.sim.loop import run
+from hocket.trace.news import News, State
+from tests.assembly.test_assembly import NoStt, agent_of
+from tests.session.making import FakeLine
+
+SECRET = "a secret of more than thirty-two bytes"
+
+
+class ReturningLine(FakeLine):
+    resume_token = "a token"
+
+
+class Pulse:
+    lag_p99_ms = 0.0
+
+
+@asynccontextmanager
+async def calls_of(max_calls: int = 3, pulse: Pulse | None = None, **options: Any) -> AsyncIterator[Calls]:
+    async with assemble(agent_of(**options)) as assembly:
+        yield Calls(assembly, Tickets(SECRET, "w"), max_calls=max_calls, pulse=pulse)
+
+
+def hold(calls: Calls, number: int = 0, line: FakeLine | None = None, **about: Any) -> asyncio.Task[None]:
+    holding = calls.hold(line or FakeLine(), call_id=f"call-{number}", **about)
+    return asyncio.get_running_loop().create_task(holding)
+
+
+def leave(calls: Calls) -> None:
+    for call in calls._live.values():
+        assert call.session is not None
+        call.session.left("The caller hung up.")
+
+
+def test_a_call_counts_from_the_moment_it_is_taken() -> None:
+    async def scenario() -> None:
+        async with calls_of(max_calls=2) as calls:
+            tasks: list[asyncio.Task[None]] = []
+            while (refusal := calls.admit()) is None:
+                tasks.append(hold(calls, len(tasks)))
+            assert (len(tasks), calls.live, refusal.reason) == (2, 2, "busy")
+            await asyncio.sleep(1)
+            leave(calls)
+            await asyncio.gather(*tasks)
+            assert (calls.live, calls.ended, calls.admit()) == (0, 2, None)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("steps", [0, 1, 100])
+def test_a_call_that_is_cancelled_leaves_its_place(steps: int) -> None:
+    async def scenario() -> None:
+        async with calls_of(max_calls=1) as calls:
+            task = hold(calls, line=ReturningLine())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait({task})
+            del task
+            assert (calls.live, calls.admit(), calls.resumable("a token")) == (0, None, None)
+
+    run(scenario())
+
+
+def test_a_slow_loop_and_full_providers_refuse_calls() -> None:
+    async def scenario() -> None:
+        pulse = Pulse()
+        async with calls_of(pulse=pulse, resilience=Resilience(slots={NoStt.name: 2})) as calls:
+            slots = calls.assembly.providers.slots
+            assert slots.take(NoStt.name)
+            task = hold(calls)
+            await asyncio.sleep(1)
+            full = calls.admit()
+            assert full is not None
+            assert full.reason == "providers_busy"
+            slots.give(NoStt.name)
+            assert calls.admit() is None
+            pulse.lag_p99_ms = 6
+            late = calls.admit()
+            assert late is not None
+            assert late.reason == "overloaded"
+            leave(calls)
+            await task
+
+    run(scenario())
+
+
+def test_a_ticket_is_redeemed_once() -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            ticket = issue(SECRET, kind="ws", worker="w", now=unix_time(), caller="+44")
+            assert calls.redeem(ticket, "ws").caller == "+44"
+            with pytest.raises(TicketError, match="used before"):
+                calls.redeem(ticket, "ws")
+
+    run(scenario())
+
+
+def test_a_returning_client_finds_its_line_as_long_as_the_call_lives() -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            line = ReturningLine()
+            task = hold(calls, line=line)
+            assert calls.resumable("a token") is line
+            assert calls.resumable("another") is None
+            await asyncio.sleep(1)
+            leave(calls)
+            await task
+            assert calls.resumable("a token") is None
+
+    run(scenario())
+
+
+def test_what_happens_is_told() -> None:
+    async def scenario() -> None:
+        told: list[News] = []
+        async with calls_of() as calls:
+            task = hold(calls, tell=told.append)
+            await asyncio.sleep(2)
+            leave(calls)
+            await task
+        assert State("speaking") in told
+
+    run(scenario())
+
+
+def test_the_log_has_a_line_for_a_call_and_nothing_personal_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            task = hold(calls, caller="+441234", parameters={"name": "Ada"})
+            await asyncio.sleep(1)
+            leave(calls)
+            await task
+
+    with caplog.at_level(logging.INFO):
+        run(scenario())
+    (line,) = [record.getMessage() for record in caplog.records if "call_ended" in record.getMessage()]
+    assert json.loads(line)["call"] == "call-0"
+    assert "+441234" not in caplog.text
+    assert "Ada" not in caplog.text
+
+
+# -- drain
+
+
+def test_a_drain_waits_for_live_calls_and_takes_no_new_ones() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with calls_of() as calls:
+            task = hold(calls)
+            loop.call_later(20, leave, calls)
+            draining = asyncio.ensure_future(calls.drained(60, "the server stops"))
+            await asyncio.sleep(1)
+            refusal = calls.admit()
+            assert refusal is not None
+            assert refusal.reason == "draining"
+            assert not task.done()
+            assert await draining == 0
+            assert 20 <= loop.time() < 25
+            await task
+
+    run(scenario())
+
+
+def test_calls_that_go_on_too_long_are_ended_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with calls_of() as calls:
+            lines = [FakeLine(), FakeLine()]
+            tasks = [hold(calls, number, line) for number, line in enumerate(lines)]
+            assert await calls.drained(5, "the server stops") == 2
+            assert 5 <= loop.time() < 5 + GOODBYE_S
+            assert calls.live == 0
+            await asyncio.gather(*tasks)
+
+    with caplog.at_level(logging.INFO):
+        run(scenario())
+    assert caplog.text.count("the server stops") == 2
+
+
+def test_a_drain_can_be_hurried() -> None:
+    async def scenario() -> None:
+        loop, hurry = asyncio.get_running_loop(), asyncio.Event()
+        async with calls_of() as calls:
+            task = hold(calls)
+            loop.call_later(3, hurry.set)
+            assert await calls.drained(600, "the server stops", hurry) == 1
+            assert loop.time() < 3 + GOODBYE_S
+            await task
+
+    run(scenario())
+
+
+def test_a_call_that_does_not_say_goodbye_is_cancelled() -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            task = hold(calls)
+            await asyncio.sleep(1)
+            (call,) = calls._live.values()
+            assert call.session is not None
+            call.session.end = lambda *_: None  # type: ignore[method-assign]
+            assert await calls.drained(5, "the server stops") == 1
+            await asyncio.wait({task})
+            assert calls.live == 0
+
+    run(scenario())
