@@ -14,9 +14,9 @@ from hocket.turn.timers import Reason
 
 def lost(s: State) -> None:
     """From now on nobody hears the agent."""
-    if s.away:
+    if s.caller.away:
         return
-    s.away = True
+    s.caller.away = True
     s.timers.stop(Reason.DECIDE)
     reply = s.reply
     if reply and reply.committed and not reply.paused:
@@ -27,9 +27,9 @@ def lost(s: State) -> None:
 
 def back(s: State, now: int) -> None:
     """The caller hears the agent again."""
-    if not s.away:
+    if not s.caller.away:
         return
-    s.away = False
+    s.caller.away = False
     if s.timers.has(Reason.NO_INPUT):
         s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
     reply = s.reply

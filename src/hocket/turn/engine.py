@@ -211,7 +211,7 @@ def _caller_left(s: State, now: int, event: CallerLeft) -> None:
 
 
 def _load_shed(s: State, now: int, event: LoadShed) -> None:
-    s.shed = event.level
+    s.speculation.shed = event.level
 
 
 def _timer_fired(s: State, now: int, event: TimerFired) -> None:

@@ -22,12 +22,12 @@ def check(s: State) -> None:
         assert reply.committed or not reply.ran_tools, "no tool before the commit"
         assert reply.gate_open or not reply.audible, "only what passed the gate sounds"
         assert reply.id <= s.ids.reply, "reply ids only grow"
-        assert not reply.paused or s.away or has(Reason.DECIDE), "a pause is decided"
+        assert not reply.paused or s.caller.away or has(Reason.DECIDE), "a pause is decided"
     for command in s.out:
         if isinstance(command, _SOUNDS):
             assert reply is not None and command.reply == reply.id, "only the current reply sounds"
             assert committed, "no sound before the commit"
-            assert not s.away, "nothing sounds while nobody is there"
+            assert not s.caller.away, "nothing sounds while nobody is there"
     if s.ended:
         assert reply is None and s.timers.next is None, "nothing goes on after the end"
     elif not committed:
@@ -36,7 +36,7 @@ def check(s: State) -> None:
         assert waited_for or not has(Reason.MAX_DURATION), "somebody has to speak next"  # once the call has started
     else:
         assert reply is not None
-        assert reply.gate_open or s.away or _is_waited_for(s, reply), "a committed turn is answered or explained"
+        assert reply.gate_open or s.caller.away or _is_waited_for(s, reply), "a committed turn is answered or explained"
 
 
 def _is_waited_for(s: State, reply: Reply) -> bool:

@@ -145,7 +145,7 @@ def _speculate_if_worth(s: State, now: int) -> None:
     if s.reply or not s.config.speculate or not s.speculation.within_budget or not takes_turn(s):
         return
     committing = s.timers.has(Reason.COMMIT)
-    if not committing and (s.shed >= Shed.EARLY_LLM or not s.speculation.pays):
+    if not committing and (s.speculation.shed >= Shed.EARLY_LLM or not s.speculation.pays):
         return
     if score(s) >= READS_COMPLETE:
         settled = s.transcript.final and s.caller.final_asked  # a final of an earlier pause lacks what came since

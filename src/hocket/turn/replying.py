@@ -52,7 +52,7 @@ def look_up(s: State, words: str) -> None:
 
 def _begin(s: State, reply: Reply, *, speculative: bool) -> None:
     look_up(s, reply.text)  # an index in this process has answered before the model is asked
-    voiced = not speculative or s.shed < Shed.SPECULATIVE_TTS
+    voiced = not speculative or s.speculation.shed < Shed.SPECULATIVE_TTS
     s.emit(StartReply(reply.id, reply.text, speculative, voiced))
 
 
@@ -279,7 +279,7 @@ def end(s: State, reason: str) -> None:
 
 def _take_floor(s: State, reply: Reply, now: int) -> None:
     reply.committed = True
-    reply.paused = s.away
+    reply.paused = s.caller.away
     s.caller.forget()
     s.timers.stop(Reason.NO_INPUT, Reason.CANDIDATE, Reason.COMMIT, Reason.SPECULATE, Reason.FINALIZE, Reason.STUCK)
     if not reply.ready:

@@ -53,7 +53,7 @@ def _filler(s: State, reply: Reply) -> str:
 def no_input(s: State, now: int) -> None:
     """The caller says nothing: ask, ask again, say goodbye."""
     s.timers.set(Reason.NO_INPUT, now + s.config.no_input_ms * MS)
-    if s.away:
+    if s.caller.away:
         return
     if s.caller.reprompted < len(s.config.reprompts):
         s.caller.reprompted += 1

@@ -38,6 +38,8 @@ class Speculation:
     outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     """Of the latest early starts: was the reply the one committed?"""
 
+    shed: int = 0
+    """A `turn.shedding.Shed`: under load the work up to it is left out."""
     looked_up: str = ""
     """The words that knowledge was last looked up for."""
 

@@ -72,6 +72,8 @@ class Caller:
     """What the agent asked for last."""
     reprompted: int = 0
     """How often a silent caller has been asked in a row."""
+    away: bool = False
+    """The line is lost, and the caller may come back."""
 
     def forget(self) -> None:
         """The utterance is over: what comes next is another one."""
@@ -164,11 +166,7 @@ class State:
     says: deque[Saying] = field(default_factory=deque)
     tools: dict[ToolCallId, ToolRequested] = field(default_factory=dict)
     """Running tools. They outlive the reply that asked for them."""
-    away: bool = False
-    """The line is lost, and the caller may come back."""
     ending: Ending = Ending.NOT_YET
-    shed: int = 0
-    """A `turn.shedding.Shed`: the work up to it is left out."""
     speculation: Speculation = field(default_factory=Speculation)
     history: History = field(default_factory=History)
     timers: Timers = field(default_factory=Timers)
