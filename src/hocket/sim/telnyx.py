@@ -5,8 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 
+from hocket.clock import unix_time
 from hocket.errors import MissingError
 from hocket.sim.carrier import FRAME, RATE, CarrierCaller, CarrierPhone, Lateness, Party, json_text
+from hocket.sim.dialling import ask, encoded, form
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +17,7 @@ except ImportError:
         "Signing as Telnyx does needs cryptography, which is not installed: pip install hocket[serve]"
     ) from None
 
-__all__ = ["FRAME", "RATE", "Lateness", "Party", "TelnyxAccount", "TelnyxCaller", "TelnyxPhone"]
+__all__ = ["FRAME", "RATE", "Lateness", "Party", "TelnyxAccount", "TelnyxCaller", "TelnyxPhone", "dial"]
 
 
 class TelnyxAccount:
@@ -56,6 +58,22 @@ class TelnyxCaller(CarrierCaller):
         caller: str = "+15550100",
     ) -> None:
         super().__init__(url, party, TelnyxPhone(call_control_id, parameters or {}, caller))
+
+
+async def dial(
+    webhook: str,
+    party: Party,
+    *,
+    account: TelnyxAccount | None = None,
+    call_control_id: str = "v3:sim",
+    caller: str = "+15550100",
+    called: str = "+15550199",
+) -> TelnyxCaller:
+    """Ask a webhook such as http://127.0.0.1:8080/telnyx, as for a call to a number of a TeXML application; the caller
+    that is returned calls where it says. Signed where an `account` is given. Raises `TransportError`."""
+    body = encoded(form(call_control_id, caller, called))
+    order = await ask(webhook, body, account.headers(body, int(unix_time())) if account is not None else {})
+    return TelnyxCaller(order.url, party, call_control_id=call_control_id, parameters=order.parameters, caller=caller)
 
 
 class _Dialect:

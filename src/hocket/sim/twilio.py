@@ -7,8 +7,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from hocket.sim.carrier import FRAME, RATE, CarrierCaller, CarrierPhone, Lateness, Party, json_text
+from hocket.sim.dialling import ask, encoded, form
 
-__all__ = ["FRAME", "RATE", "Lateness", "Party", "TwilioCaller", "TwilioPhone", "sign"]
+__all__ = ["FRAME", "RATE", "Lateness", "Party", "TwilioCaller", "TwilioPhone", "dial", "sign"]
 
 
 def sign(auth_token: str, url: str, form: Mapping[str, str] | None = None) -> str:
@@ -40,6 +41,23 @@ class TwilioCaller(CarrierCaller):
         """`public_url` is signed, where it is not `url`, as behind a proxy."""
         headers = {"X-Twilio-Signature": sign(auth_token, public_url or url)} if auth_token else {}
         super().__init__(url, party, TwilioPhone(call_sid, parameters or {}), headers)
+
+
+async def dial(
+    webhook: str,
+    party: Party,
+    *,
+    auth_token: str = "",
+    call_sid: str = "CA-sim",
+    caller: str = "+15550100",
+    called: str = "+15550199",
+) -> TwilioCaller:
+    """Ask a webhook such as http://127.0.0.1:8080/twilio, as for a call to a number at Twilio; the caller that is
+    returned calls where it says. Signed where an `auth_token` is given. Raises `TransportError`."""
+    fields = form(call_sid, caller, called)
+    headers = {"X-Twilio-Signature": sign(auth_token, webhook, fields)} if auth_token else {}
+    order = await ask(webhook, encoded(fields), headers)
+    return TwilioCaller(order.url, party, call_sid=call_sid, parameters=order.parameters, auth_token=auth_token)
 
 
 class _Dialect:
