@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from hocket.turn.commands import CommitTurn, Finalize, ScoreTurn, StartReply, StartRetrieval, StartSay
+from hocket.turn.commands import CommitTurn, Finalize, HearEnding, ScoreTurn, StartReply, StartRetrieval, StartSay
 from hocket.turn.config import TurnConfig
 from hocket.turn.endpointing import PRESETS
-from hocket.turn.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped, Transcribed, TurnScored
+from hocket.turn.events import (
+    LoadShed,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+    Transcribed,
+    TurnScored,
+)
+from hocket.turn.shedding import Shed
 from tests.turn.talk import MS, QUESTION, Talk
 
 
@@ -145,23 +154,107 @@ def test_nobody_is_asked_whether_they_are_there_while_their_words_wait() -> None
     assert not talk.of(StartSay)
 
 
-def test_a_turn_detectors_score_moves_the_commit_of_its_own_pause_only() -> None:
-    def committed_at(*scores: tuple[float, float]) -> float:
-        talk = Talk()
-        talk.speak(1000, 2000, "i would like to")
-        for ms, probability in scores:
-            talk.at(ms, TurnScored(probability))
-        talk.until(6000)
-        return talk.time_of(CommitTurn)
+EARS = TurnConfig(hear_endings=True)
 
-    assert committed_at((2250, 1.0)) < committed_at() < 3700
-    talk = Talk()
+
+def heard_at(*scores: tuple[float, float], words: str = QUESTION) -> float:
+    """When a turn that ends at 2000, flipped at 2105, is committed, if the detector scores so at these times."""
+    talk = Talk(EARS)
+    talk.speak(1000, 2000, words)
+    for ms, probability in scores:
+        talk.at(ms, TurnScored(probability))
+    talk.until(6000)
+    return talk.time_of(CommitTurn)
+
+
+@pytest.mark.parametrize(
+    ("scores", "committed_at"),
+    [
+        ([(2150, 0.9)], 2275),  # a voice that has come to its end changes nothing
+        ([], 2275),  # nor does a detector that says nothing
+        ([(2150, 0.0)], 2105 + 835),
+        ([(2150, 0.1)], 2105 + 502),
+        ([(2274, 0.0)], 2105 + 835),
+        ([(2276, 0.0)], 2275),  # too late
+    ],
+)
+def test_complete_words_in_an_open_voice_are_waited_for(scores: list[tuple[float, float]], committed_at: float) -> None:
+    assert heard_at(*scores) == pytest.approx(committed_at, abs=0.5)
+
+
+def test_a_voice_does_not_shorten_the_wait_for_words_that_show_more_is_to_come() -> None:
+    assert heard_at((2150, 1.0), words="i would like to") == heard_at(words="i would like to")
+
+
+def test_a_score_counts_for_its_own_pause_only() -> None:
+    talk = Talk(EARS)
     talk.at(1055, SpeechStarted(1000 * MS))
     talk.at(1500, TurnScored(0.0))  # of a pause before: it says nothing about the next
     talk.at(2100, Transcribed(QUESTION, final=False))
     talk.at(2105, SpeechStopped(2000 * MS))
     talk.until(6000)
     assert talk.time_of(CommitTurn) == 2275
+
+
+def test_the_caller_who_goes_on_in_a_stretched_wait_is_not_cut() -> None:
+    talk = Talk(EARS)
+    talk.speak(1000, 2000, QUESTION)
+    talk.at(2150, TurnScored(0.01))
+    talk.speak(2500, 3000, f"{QUESTION} or the day after")
+    talk.at(3150, TurnScored(0.99))
+    talk.until(6000)
+    assert talk.committed == [f"{QUESTION} or the day after"]
+    assert talk.time_of(CommitTurn) == 3275
+
+
+@pytest.mark.parametrize(
+    ("words", "config", "times"),
+    [
+        (QUESTION, EARS, [2105]),
+        (QUESTION, TurnConfig(), []),
+        ("i would like to", EARS, []),  # words that show more is to come need no ear
+        (QUESTION, TurnConfig(hear_endings=True, endpointing=PRESETS["tuned"]), []),  # nothing could come of it
+    ],
+)
+def test_the_detector_is_asked_where_it_can_make_a_difference(
+    words: str, config: TurnConfig, times: list[float]
+) -> None:
+    talk = Talk(config)
+    talk.speak(1000, 2000, words)
+    talk.until(6000)
+    assert [ms for ms, record in talk.log if isinstance(record, HearEnding)] == times
+
+
+def test_it_is_asked_once_a_pause_as_soon_as_the_words_read_complete() -> None:
+    talk = Talk(EARS)
+    talk.speak(1000, 2000, "what time do you")
+    talk.at(2130, Transcribed("what time do you open", final=False))
+    talk.at(2150, Transcribed(QUESTION, final=False))
+    talk.until(2200)
+    talk.at(2200, SpeechStarted(2180 * MS))
+    talk.at(2900, SpeechStopped(2800 * MS))
+    talk.until(6000)
+    assert [ms for ms, record in talk.log if isinstance(record, HearEnding)] == [2130, 2900]
+
+
+def test_under_load_nobody_is_asked() -> None:
+    talk = Talk(EARS)
+    talk.at(500, LoadShed(Shed.TURN_MODEL))
+    talk.speak(1000, 2000, QUESTION)
+    talk.until(6000)
+    assert not talk.of(HearEnding)
+    assert talk.time_of(CommitTurn) == 2275
+
+
+def test_a_known_answer_to_the_question_needs_no_ear() -> None:
+    talk = Talk(TurnConfig(hear_endings=True, greeting="Shall I book it?"))
+    talk.ready(100)
+    talk.audible(110)
+    talk.finish(900, "Shall I book it?")
+    talk.speak(1000, 2000, "yes please")
+    talk.until(6000)
+    assert talk.committed == ["yes please"]
+    assert not talk.of(HearEnding)
 
 
 def test_knowledge_is_looked_up_while_the_caller_speaks() -> None:

@@ -201,7 +201,7 @@ class _World:
                 raise AssertionError("the world's model asks for no tools")
             case c.EndCall():
                 self._ledger.ended = True
-            case c.ScoreTurn() | c.StartRetrieval() | c.CommitTurn() | c.AmendTurn():
+            case c.ScoreTurn() | c.HearEnding() | c.StartRetrieval() | c.CommitTurn() | c.AmendTurn():
                 pass  # no detector, no knowledge; the rest is history's
 
 

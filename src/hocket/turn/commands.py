@@ -22,6 +22,10 @@ class ScoreTurn(_Command, frozen=True):
     """Ask the turn detector how the utterance sounded."""
 
 
+class HearEnding(_Command, frozen=True):
+    """Ask the turn detector how the speech so far has ended. Answered by `TurnScored`, or not at all."""
+
+
 class StartRetrieval(_Command, frozen=True):
     """Look up knowledge for these words; the newest result is the one that counts."""
 
@@ -134,6 +138,7 @@ class EndCall(_Command, frozen=True):
 Command: TypeAlias = (
     Finalize
     | ScoreTurn
+    | HearEnding
     | StartRetrieval
     | StartReply
     | StartSay

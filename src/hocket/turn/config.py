@@ -11,6 +11,8 @@ class TurnConfig(msgspec.Struct, frozen=True):
     """The policy of one agent's calls."""
 
     endpointing: Endpointing = Endpointing()
+    hear_endings: bool = False
+    """There is a turn detector to ask."""
     speculate: bool = True
     """Start replies before the turn is committed."""
     retrieve: bool = False

@@ -100,6 +100,7 @@ def _speech_started(s: State, now: int, event: SpeechStarted) -> None:
     caller.quiet = False
     caller.onset = event.onset
     caller.acoustic = None
+    caller.ending_asked = False
     caller.final_asked = False
     s.timers.stop(Reason.NO_INPUT)
     _REDUCERS[s.phase].speech_started(s, now)

@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 from hocket.turn import replying
+from hocket.turn.anchors import ANSWER
 from hocket.turn.asked import OPEN
 from hocket.turn.backchannel import is_backchannel, is_word
-from hocket.turn.commands import Finalize, ScoreTurn
+from hocket.turn.commands import Finalize, HearEnding, ScoreTurn
 from hocket.turn.completion import completion
+from hocket.turn.endpointing import COMPLETE, as_heard
 from hocket.turn.events import Transcribed
 from hocket.turn.meaning import same_meaning
 from hocket.turn.shedding import Shed
@@ -59,6 +61,7 @@ def speech_resumed(s: State, now: int) -> None:
 def speech_stopped(s: State, now: int) -> None:
     s.timers.set(Reason.CANDIDATE, now + s.config.endpointing.silence_ms * MS)
     _speculate_if_worth(s, now)
+    _hear_ending(s)
 
 
 def transcribed(s: State, now: int, event: Transcribed) -> None:
@@ -75,6 +78,7 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
             _speculate_if_worth(s, now)
     elif s.timers.has(Reason.CANDIDATE):
         _speculate_if_worth(s, now)
+        _hear_ending(s)
     elif event.finalized and not text:
         nothing_said(s, now)
     else:
@@ -107,6 +111,16 @@ def _after_candidate(s: State, now: int) -> None:
         flip = s.caller.last_speech = s.caller.words_at
     s.timers.set(Reason.COMMIT, max(now, flip + s.config.endpointing.wait(score(s))))
     _speculate_if_worth(s, now)
+    _hear_ending(s)
+
+
+def _hear_ending(s: State) -> None:
+    """Once a pause, and only after words that read complete and may not be all: sound adds to nothing else."""
+    if not s.config.hear_endings or s.caller.ending_asked or s.speculation.shed >= Shed.TURN_MODEL:
+        return
+    if s.config.endpointing.stretches and takes_turn(s) and COMPLETE <= score(s) < ANSWER:
+        s.caller.ending_asked = True
+        s.emit(HearEnding())
 
 
 def ask_final(s: State) -> None:
@@ -136,8 +150,8 @@ def _says_something(s: State) -> bool:
 
 def score(s: State) -> float:
     """How complete the turn is, 0 to 1, from its words and, where a detector spoke, its sound."""
-    lexical = _completion(f"{s.caller.cut_short} {s.transcript.text}".lstrip(), s.caller.asked)
-    return lexical if s.caller.acoustic is None else (lexical + s.caller.acoustic) / 2
+    words = _completion(f"{s.caller.cut_short} {s.transcript.text}".lstrip(), s.caller.asked)
+    return words if s.caller.acoustic is None else as_heard(words, s.caller.acoustic)
 
 
 def _speculate_if_worth(s: State, now: int) -> None:

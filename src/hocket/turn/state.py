@@ -65,6 +65,8 @@ class Caller:
     """When the words of the transcript last changed."""
     acoustic: float | None = None
     """The turn detector's score of this pause."""
+    ending_asked: bool = False
+    """The turn detector has been asked about this pause."""
     cut_short: str = ""
     """The words that the agent took for a whole turn, if hardly any of its answer was heard before the caller went on:
     what comes now is the rest of them."""
