@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
 import pytest
+import soundfile
+from aiohttp import web
 
 from hocket.assembly import assemble
 from hocket.audio.frame import Samples, silence
@@ -18,13 +21,17 @@ from hocket.gateway.calls import Calls
 from hocket.gateway.carrier_socket import CarrierSockets
 from hocket.gateway.carriers import carrier_paths
 from hocket.gateway.media import MediaServer
+from hocket.gateway.placing import Placement
 from hocket.gateway.settings import Secrets, Settings
 from hocket.gateway.tickets import Kind, Tickets, issue
+from hocket.gateway.webhooks import Webhooks
 from hocket.sim.carrier import FRAME, CarrierCaller
-from hocket.sim.telnyx import TelnyxCaller, TelnyxPhone
+from hocket.sim.telnyx import TelnyxCaller, TelnyxPhone, dial
 from hocket.sim.twilio import TwilioCaller, TwilioPhone, sign
 from tests.assembly.test_assembly import agent_of
+from tests.documents import ROOT
 from tests.gateway.test_carrier_socket import until
+from tests.test_docs import executed
 
 SECRET = tickets.new_secret()
 TOKEN = "a token of Twilio's"
@@ -283,3 +290,35 @@ def test_what_a_caller_sends_ends_its_own_call_only() -> None:
             assert np.any(good.recording[:, 1])
 
     asyncio.run(scenario())
+
+
+def test_the_page_about_telephones_rings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its script, from the webhook to the file, with a caller who leaves after a second."""
+    page = executed(ROOT / "docs" / "how-to" / "phone.md")
+    impatient = type("Listener", (page["Listener"],), {"__init__": lambda self: setattr(self, "frames", 450)})
+    monkeypatch.setitem(page, "Listener", impatient)
+
+    async def scenario() -> None:
+        async with working() as worker:
+
+            def place(kind: Kind, **claims: Any) -> Placement:
+                return Placement(ticket(kind, **claims), 0, worker.media.port)
+
+            application = web.Application()
+            application.add_routes(Webhooks(place, Settings(agent="", dev=True)).routes())
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                webhook = f"http://127.0.0.1:{runner.addresses[0][1]}"
+                await page["ring"](f"{webhook}/twilio", str(tmp_path / "call.wav"))
+                telnyx = await dial(f"{webhook}/telnyx", Listener())
+                await telnyx.run()
+                assert telnyx.recording[:, 1].any()
+            finally:
+                await runner.cleanup()
+
+    asyncio.run(scenario())
+    sides, rate = soundfile.read(tmp_path / "call.wav", dtype="int16")
+    assert (rate, sides.shape) == (8_000, (50 * FRAME, 2))
+    assert sides[:, 1].any()

@@ -89,7 +89,7 @@ class Webhooks:
     ) -> web.Response:
         asked = ask(request, await _body(request))
         if not asked.form.get("CallSid"):
-            raise web.HTTPBadRequest(text="That is not about a call.\n")
+            raise web.HTTPBadRequest(text="That is not about a call.")
         now = unix_time()
         known = self._answers.get(asked.signature)
         if known is not None and known[0] > now:
@@ -131,14 +131,14 @@ class Webhooks:
 
     def _unconfigured(self, carrier: str, variable: str) -> None:
         if not self._settings.dev:
-            raise web.HTTPForbidden(text=f"Calls from {carrier} are not taken: {variable} is not set here.\n")
+            raise web.HTTPForbidden(text=f"Calls from {carrier} are not taken: {variable} is not set here.")
 
     def _forged(self, carrier: str, check: str) -> web.HTTPForbidden:
         now = asyncio.get_running_loop().time()
         if now - self._warned.get(carrier, -WARNING_S) >= WARNING_S:
             self._warned[carrier] = now
             log.warning("A webhook that %s did not sign was refused. If it was real, check %s.", carrier, check)
-        return web.HTTPForbidden(text=f"The signature is not {carrier}'s.\n")
+        return web.HTTPForbidden(text=f"The signature is not {carrier}'s.")
 
 
 async def _body(request: web.Request) -> bytes:
@@ -156,7 +156,7 @@ async def _body(request: web.Request) -> bytes:
 
 def _form(request: web.Request, body: bytes) -> list[tuple[str, str]]:
     if request.content_type != "application/x-www-form-urlencoded":
-        raise web.HTTPUnsupportedMediaType(text="Carriers send application/x-www-form-urlencoded.\n")
+        raise web.HTTPUnsupportedMediaType(text="Carriers send application/x-www-form-urlencoded.")
     try:
         return parse_qsl(
             body.decode("ascii"),
@@ -166,7 +166,7 @@ def _form(request: web.Request, body: bytes) -> list[tuple[str, str]]:
             strict_parsing=True,
         )
     except ValueError:  # of Unicode too
-        raise web.HTTPBadRequest(text="That is no form.\n") from None
+        raise web.HTTPBadRequest(text="That is no form.") from None
 
 
 def _number(form: Mapping[str, str], name: str) -> str:
