@@ -134,6 +134,16 @@ class WebRtcLine:
         self._over = ""
         """Why the line is over, as one sentence; empty while it is not."""
 
+    @property
+    def call(self) -> str:
+        """The call's id."""
+        return self._welcome.call
+
+    @property
+    def returning(self) -> int:
+        """Connections that are being made, or closed."""
+        return len(self._tasks)
+
     async def start(self, receiver: Receiver) -> None:
         """Wait for the caller's connection and begin to deliver their frames. Raises `TransportError`."""
         assert self._receiver is None, "a transport is started once"
@@ -192,10 +202,9 @@ class WebRtcLine:
                 await asyncio.wait(self._tasks)  # bounded by the peer's own CLOSE_S
 
     def attach(self, peer: WebRtcPeer) -> None:
-        """The caller is back, or will be once this connection is there. Raises `TransportError` when the call is over."""
-        if self._over or self._closing or self._receiver is None:
-            raise TransportError("The call is over.", retryable=False)
-        self._spawn(self._return(peer))
+        """The caller comes back on this connection, once it is there; nothing comes of it when the call is over."""
+        over = self._over or self._closing or self._receiver is None
+        self._spawn(peer.close() if over else self._return(peer))
 
     async def _return(self, peer: WebRtcPeer) -> None:
         try:

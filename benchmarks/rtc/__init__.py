@@ -1,0 +1,1 @@
+"""What `benchmarks.webrtc` is made of."""

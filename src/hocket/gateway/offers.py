@@ -1,0 +1,137 @@
+"""WebRTC offers: each begins a call on this worker, or brings a caller back to one.
+
+The body is JSON: `{"sdp": ..., "ticket": ...}` or `{"sdp": ..., "resume": ...}`; the answer
+`{"sdp": ..., "type": "answer", "call": ..., "resume": ..., "resume_s": ...}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from hocket.errors import HocketError, InputError
+from hocket.gateway.admission import Refusal
+from hocket.gateway.calls import Calls
+from hocket.gateway.control import Answer
+from hocket.gateway.tickets import TicketError
+from hocket.transports.client_messages import RESUME_S, AudioFormat, Welcome
+from hocket.transports.webrtc import OUTPUT_RATE, WebRtc, WebRtcLine, WebRtcPeer
+from hocket.transports.webrtc_sdp import read_offer
+
+MAX_RETURNS: Final = 8
+"""Connections of one call that are being made at once: who tries more often waits for those to fail."""
+
+
+class OfferBody(msgspec.Struct, frozen=True):
+    """What is posted."""
+
+    sdp: str
+    ticket: str = ""
+    resume: str = ""
+
+
+class OfferAnswer(msgspec.Struct, frozen=True):
+    """What is answered."""
+
+    sdp: str
+    call: str
+    resume: str
+    """Opens the same call again within `resume_s` after the connection broke off. To be kept secret."""
+    resume_s: float = RESUME_S
+    type: str = "answer"
+
+
+class Offers:
+    """The calls that began with an offer."""
+
+    def __init__(self, calls: Calls, shared: WebRtc) -> None:
+        self._calls = calls
+        self._shared = shared
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, body: bytes) -> Answer:
+        """A `control.OfferTaker`; never raises for what is in it."""
+        try:
+            offer = _OFFER.decode(body)
+            return self._resume(offer) if offer.resume else self._begin(offer)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _problem(400, "offer", 'An offer is JSON with "sdp" and "ticket", or "sdp" and "resume".')
+        except TicketError as error:
+            return _problem(403, "ticket", str(error))
+        except InputError as error:
+            return _problem(400, "offer", str(error))
+        except HocketError as error:
+            return _problem(404, "resume", str(error))
+
+    async def close(self) -> None:
+        """Cancel the calls. Legal twice."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, body: OfferBody) -> Answer:
+        offer = read_offer(body.sdp)  # a ticket is not used up for an offer that cannot be answered
+        if refusal := self._calls.admit():
+            return _refused(refusal)
+        ticket = self._calls.redeem(body.ticket, "webrtc")
+        peer = self._shared.answer(offer)
+        welcome = Welcome(
+            call=f"webrtc-{secrets.token_hex(8)}",
+            resume=secrets.token_urlsafe(32),
+            resume_s=RESUME_S,
+            audio=AudioFormat(rate=OUTPUT_RATE),
+            ahead_ms=WebRtcLine.ahead_ms,
+            agent=self._calls.assembly.agent.name,
+        )
+        line = WebRtcLine(self._shared, peer, welcome)
+        holding = self._calls.hold(
+            line, call_id=welcome.call, caller=ticket.caller, parameters=ticket.parameters, tell=line.tell
+        )
+        task = asyncio.get_running_loop().create_task(_hold(line, welcome.call, holding), name=f"call {welcome.call}")
+        # A task that is cancelled before its first step would leave it behind, never awaited.
+        task.add_done_callback(lambda _: holding.close())
+        task.add_done_callback(self._tasks.discard)
+        self._tasks.add(task)
+        return _answered(peer, line, welcome.call)
+
+    def _resume(self, body: OfferBody) -> Answer:
+        line = self._calls.resumable(body.resume)
+        if not isinstance(line, WebRtcLine):
+            return _problem(404, "resume", "There is no such call to come back to, or it is over: begin a new one.")
+        if line.returning >= MAX_RETURNS:
+            return _refused(Refusal("too_many_requests", 10, 429))
+        offer = read_offer(body.sdp)
+        peer = self._shared.answer(offer)
+        line.attach(peer)
+        return _answered(peer, line, line.call)
+
+
+async def _hold(line: WebRtcLine, call: str, holding: Coroutine[Any, Any, None]) -> None:
+    try:
+        await holding
+    except Exception as error:
+        about = {"message": f"call {call} failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(about)
+    finally:
+        await line.close()
+
+
+def _answered(peer: WebRtcPeer, line: WebRtcLine, call: str) -> Answer:
+    return Answer(200, msgspec.json.encode(OfferAnswer(peer.answer, call, line.resume_token)))
+
+
+def _refused(refusal: Refusal) -> Answer:
+    about = {"reason": refusal.reason, "retry_after_s": refusal.retry_after_s, "message": refusal.sentence}
+    return Answer(refusal.status, msgspec.json.encode(about), refusal.retry_after_s)
+
+
+def _problem(status: int, reason: str, message: str) -> Answer:
+    return Answer(status, msgspec.json.encode({"reason": reason, "message": message}))
+
+
+_OFFER: Final = msgspec.json.Decoder(OfferBody)
