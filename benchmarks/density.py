@@ -12,7 +12,6 @@ from the highest clean level.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -87,7 +86,9 @@ def extrapolated(levels: list[Level]) -> int | None:
 
 def show(result: Result) -> None:
     table = Table(title="Calls on one core")
-    columns = "calls|failed|unanswered|p50|p95|p99 ms|CPU s / call s|core|MiB / call|load's core|wires' core|late p99 ms"
+    columns = (
+        "calls|failed|unanswered|p50|p95|p99 ms|CPU s / call s|core|MiB / call|load's core|wires' core|late p99 ms"
+    )
     for column in columns.split("|"):
         table.add_column(column, justify="right")
     for level in result.levels:

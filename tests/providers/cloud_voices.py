@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hocket.errors import TtsError
-from hocket.providers import cloud, feeding
+from hocket.providers import cloud_socket, feeding
 from hocket.resilience import pool
 from hocket.sim.wire.faults import Fault
 from hocket.sim.wire.server import WireServer
@@ -160,7 +160,7 @@ class VoiceTests:
     def test_a_warm_connection_that_is_lost_or_half_open_is_replaced_before_the_next_reply(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(cloud, "HEARTBEAT_S", 0.2)
+        monkeypatch.setattr(cloud_socket, "HEARTBEAT_S", 0.2)
         monkeypatch.setattr(pool, "CHECK_S", 0.02)
         monkeypatch.setattr(pool, "FIRST_WAIT_S", 0.02)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from hocket.errors import MissingError, StageError, SttError, TtsError
-from hocket.providers import cloud
+from hocket.providers import cloud, cloud_socket
 from hocket.providers.cartesia import Cartesia
 from hocket.providers.cloud import Account, Dialer, Inbox, Setting, retry_after_s
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
@@ -46,8 +46,8 @@ def test_values_and_functions_are_asked_at_every_connection() -> None:
 
 
 @pytest.mark.parametrize("make", [Deepgram, DeepgramFlux, lambda: ElevenLabs("v"), lambda: Cartesia("v")])
-def test_without_aiohttp_it_says_what_to_install(make: type[Deepgram], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+def test_without_picows_it_says_what_to_install(make: type[Deepgram], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picows", None)
     with pytest.raises(MissingError, match=r"pip install hocket\[cloud\]"):
         make()
 
@@ -107,7 +107,7 @@ def test_a_handshake_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPa
 
 def test_a_peer_that_reads_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pings would be answered by nobody either; the write deadline comes first."""
-    monkeypatch.setattr(cloud, "WRITE_S", 0.1)
+    monkeypatch.setattr(cloud_socket, "WRITE_S", 0.1)
 
     async def scenario() -> None:
         async with Echo() as server:

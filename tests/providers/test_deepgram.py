@@ -9,7 +9,7 @@ import pytest
 
 from hocket.audio.frame import Frame
 from hocket.errors import SttError
-from hocket.providers import cloud, deepgram, deepgram_stream
+from hocket.providers import cloud_socket, deepgram, deepgram_stream
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
 from hocket.resilience import pool
 from hocket.sim.delays import Delays, Even
@@ -318,8 +318,8 @@ def test_other_languages_are_warm_from_the_second_stream_on_and_not_without_limi
 
 
 def test_a_waiting_connection_that_is_half_open_is_noticed_and_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cloud.HEARTBEAT_S * 1.5 + pool.CHECK_S <= 5.5
-    monkeypatch.setattr(cloud, "HEARTBEAT_S", 0.2)
+    assert cloud_socket.HEARTBEAT_S * 1.5 + pool.CHECK_S <= 5.5
+    monkeypatch.setattr(cloud_socket, "HEARTBEAT_S", 0.2)
     monkeypatch.setattr(pool, "CHECK_S", 0.05)
     monkeypatch.setattr(pool, "FIRST_WAIT_S", 0.05)
 

@@ -9,7 +9,7 @@ import pytest
 
 from hocket.audio.frame import Frame, silence
 from hocket.errors import SttError
-from hocket.providers import cloud, deepgram_stream
+from hocket.providers import cloud_socket, deepgram_stream
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
 from hocket.providers.deepgram_messages import Alternative, Channel, Results, TurnInfo, Word
 from hocket.sim import script
@@ -243,7 +243,7 @@ def test_a_lost_connection_ends_the_transcripts_and_the_next_stream_is_whole(kin
 
 
 def test_a_peer_that_answers_no_ping_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(cloud_socket, "HEARTBEAT_S", 0.1)
 
     async def half_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Accept the handshake by hand, then say nothing for ever."""
@@ -279,9 +279,11 @@ def test_a_stalled_server_costs_the_oldest_audio_and_never_memory() -> None:
     async def scenario() -> None:
         async with against(DeepgramServer(SCRIPT), nova) as (server, stt):
             stream = await stt.open(RATE)
+            stream._socket.pause_writing()
             for at in range(2000):
                 stream.push(Frame(silence(RATE // 50), RATE, at * RATE // 50))
             stream.finalize()
+            stream._socket.resume_writing()
             await until_final(stream)
             assert stream.dropped == 2000 - deepgram_stream.WAITING_FRAMES
             kept = deepgram_stream.WAITING_FRAMES * RATE // 50 * 2

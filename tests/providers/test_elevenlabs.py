@@ -8,7 +8,7 @@ import pytest
 
 from hocket.errors import TtsError
 from hocket.providers import elevenlabs
-from hocket.providers.cloud import Socket
+from hocket.providers.cloud_socket import Socket
 from hocket.providers.elevenlabs import ElevenLabs
 from hocket.resilience import pool
 from hocket.sim.wire.elevenlabs import ElevenLabsServer

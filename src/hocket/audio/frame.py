@@ -24,6 +24,8 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """Hertz."""
     at: int
     """Media time of the first sample: samples of this stream before it."""
+    ulaw: bytes = b""
+    """The samples in mu-law, where they came so; `hocket.audio.g711.ulaw_of` makes it where they did not."""
 
     @property
     def end(self) -> int:

@@ -9,12 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.audio.frame import Samples
+from hocket.audio.frame import Frame, Samples
 
 
 def encode_ulaw(samples: Samples) -> bytes:
     """Samples, shape (n,), to n bytes of mu-law."""
     return _ENCODE_ULAW[samples.view(np.uint16)].tobytes()
+
+
+def ulaw_of(frame: Frame) -> bytes:
+    """A frame in mu-law: as it came, or encoded."""
+    return frame.ulaw or encode_ulaw(frame.samples)
 
 
 def decode_ulaw(data: bytes) -> Samples:

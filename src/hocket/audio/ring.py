@@ -24,9 +24,14 @@ class Ring:
 
     def append(self, samples: NDArray[Any]) -> None:
         """Take the stream's next samples, shape (n,); the oldest make room."""
-        capacity = len(self._kept)
+        capacity, count = len(self._kept), len(samples)
+        at = self.end % capacity
+        if at + count <= capacity:
+            self._kept[at : at + count] = samples
+            self.end += count
+            return
         newest = samples[-capacity:]
-        self.end += len(samples)
+        self.end += count
         at = (self.end - len(newest)) % capacity
         before_edge = newest[: capacity - at]
         self._kept[at : at + len(before_edge)] = before_edge

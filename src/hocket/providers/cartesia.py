@@ -11,17 +11,20 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
 
 from hocket.errors import StageError, TtsError
-from hocket.providers.cloud import NOTHING, Account, Dialer, Inbox, Setting, Socket
+from hocket.providers.cloud import NOTHING, Account, Dialer, Inbox, Setting
 from hocket.providers.feeding import Feed, from_base64
 from hocket.providers.spoken import FIRST_WORD, Speech, phrases
 from hocket.resilience.pool import Pool
 from hocket.stages.tts import SpeechChunk
+
+if TYPE_CHECKING:
+    from hocket.providers.cloud_socket import Socket
 
 BASE_URL: Final = "wss://api.cartesia.ai"
 VERSION: Final = "2026-08-14"
@@ -58,7 +61,7 @@ class Cartesia:
         prosody is carried on, and the sound begins 25 ms sooner than with 12 characters at 12 ms a token, 60 ms at
         30 (against the server in `hocket.sim.wire`). The price: that word is spoken without a view of what follows.
         `max_buffer_delay_ms`: 0 speaks every phrase at once; above, tokens are sent as they are and Cartesia decides
-        when it has enough (up to 5000). Raises `MissingError` without aiohttp.
+        when it has enough (up to 5000). Raises `MissingError` without picows.
         """
         self.name = f"cartesia/{model}/{voice}"
         self._about = f'the voice "{voice}" and the model "{model}"'

@@ -10,16 +10,16 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from weakref import WeakSet
 
 import msgspec
 
 from hocket.errors import MissingError, StageError
 
 if TYPE_CHECKING:
-    import aiohttp
+    from hocket.providers.cloud_socket import Socket
 
 V = TypeVar("V")
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -29,11 +29,6 @@ Setting: TypeAlias = V | Callable[[], V]
 """A value, or a function that is asked for it at every connection."""
 
 CONNECT_S = 5.0
-WRITE_S = 2.0
-HEARTBEAT_S = 3.0
-"""Between pings. A peer that answers none for half as long again is lost, so a half-open socket lives 4.5 s at most."""
-
-CLOSE_S = 0.25
 UNREAD_BYTES = 16 << 20
 """Of messages received and not yet taken; two minutes of speech need less."""
 
@@ -107,52 +102,30 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Dialer:
-    """Opens sockets of one account over one HTTP session, which is opened with the first."""
+    """Opens sockets of one account."""
 
     def __init__(self, account: Account) -> None:
-        """Raises `MissingError` without aiohttp."""
+        """Raises `MissingError` without picows."""
         try:
-            import aiohttp
+            import picows  # noqa: F401
         except ImportError:
             raise MissingError(
-                f"{account.vendor} needs aiohttp, which is not installed: pip install hocket[cloud]"
+                f"{account.vendor} needs picows, which is not installed: pip install hocket[cloud]"
             ) from None
         self.account = account
-        self._aiohttp = aiohttp
-        self._session: aiohttp.ClientSession | None = None
+        self._open: WeakSet[Socket] = WeakSet()
 
     async def open(self, path: str, query: list[tuple[str, str]], about: str) -> Socket:
         """A socket to `path`. Raises the account's error."""
-        account, aiohttp = self.account, self._aiohttp
-        url, headers = account.request(path)
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S))
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                websocket = await self._session.ws_connect(
-                    url,
-                    params=query,
-                    headers=headers,
-                    heartbeat=HEARTBEAT_S,
-                    max_msg_size=0,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-                )
-        except TimeoutError:
-            raise account.error(f"{account.vendor} could not be reached within {CONNECT_S:g} s.") from None
-        except aiohttp.WSServerHandshakeError as error:
-            said = error.headers or {}
-            raise account.refusal(error.status, about, said.get("dg-error", ""), retry_after_s(said)) from None
-        except aiohttp.InvalidURL:
-            raise account.error(f"{account.vendor}: base_url is no address of a server.", retryable=False) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise account.error(f"{account.vendor} could not be reached ({type(error).__name__}).") from None
-        return Socket(websocket, account)
+        from hocket.providers.cloud_socket import dial
+
+        socket = await dial(self.account, path, query, about)
+        self._open.add(socket)
+        return socket
 
     async def close(self) -> None:
-        """Close the session and with it every socket."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close every socket."""
+        await asyncio.gather(*(socket.close() for socket in tuple(self._open)))
 
 
 class Inbox(Generic[V]):
@@ -193,70 +166,6 @@ class Inbox(Generic[V]):
         message, size = self._unread.popleft()
         self._size -= size
         return message
-
-
-class Socket:
-    """An open WebSocket that is read all the time, so that heartbeats are answered and a loss is noticed."""
-
-    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, account: Account) -> None:
-        self.close_code = 0
-        """How the other side closed; 0 when it did not."""
-        self.close_words = ""
-        self.inbox: Inbox[str] = Inbox()
-        self._websocket = websocket
-        self._account = account
-        self._reader = asyncio.create_task(self._read(), name=f"{account.vendor}: read")
-
-    @property
-    def alive(self) -> bool:
-        return self.inbox.ended is None and not self._websocket.closed
-
-    async def send(self, data: str | bytes) -> None:
-        """Send a text or a binary message. Raises the account's error when it is not taken in time."""
-        websocket = self._websocket
-        if self.inbox.ended is None:
-            try:
-                async with asyncio.timeout(WRITE_S):
-                    await (websocket.send_str(data) if isinstance(data, str) else websocket.send_bytes(data))
-            except TimeoutError:
-                self._lose(f"took nothing for {WRITE_S:g} s")
-            except OSError:
-                self._lose("broke off the connection")
-        if self.inbox.ended is not None:
-            raise self.inbox.ended
-
-    async def receive(self) -> str:
-        """The next text message. Raises the account's error when the connection is lost."""
-        return await self.inbox.take()
-
-    async def close(self) -> None:
-        """Say goodbye, wait a moment for the answer, and be gone. Legal twice."""
-        self._lose("has been closed")
-        self._reader.cancel()
-        try:
-            await asyncio.gather(self._reader, return_exceptions=True)
-        finally:
-            # A peer that goes on sending would keep the closing handshake waiting.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._websocket.close()
-
-    async def _read(self) -> None:
-        while self.inbox.ended is None:
-            message = await self._websocket.receive()
-            if message.type.name in ("TEXT", "BINARY"):
-                text = message.data if isinstance(message.data, str) else message.data.decode("utf-8", "replace")
-                if not self.inbox.put(text, len(text)):
-                    self._lose("sends more than is being taken")
-            elif message.type.name == "CLOSE":
-                self.close_code, self.close_words = message.data, message.extra or ""
-                said = f', "{self.close_words[:200]}"' if self.close_words else ""
-                self._lose(f"closed the connection (code {self.close_code}{said})")
-            else:
-                self._lose("broke off the connection")
-
-    def _lose(self, how: str) -> None:
-        self.inbox.end(self._account.error(f"{self._account.vendor} {how}."))
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:

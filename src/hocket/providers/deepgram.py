@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from hocket.errors import SttError
-from hocket.providers.cloud import NOTHING, Account, Dialer, Setting, Socket
+from hocket.providers.cloud import NOTHING, Account, Dialer, Setting
 from hocket.providers.deepgram_stream import KEEPALIVE, KEEPALIVE_S, DeepgramStream, Dialect, quiet
 from hocket.resilience.pool import Pool
+
+if TYPE_CHECKING:
+    from hocket.providers.cloud_socket import Socket
 
 BASE_URL: Final = "wss://api.deepgram.com"
 PRIMED_MS: Final = 100
@@ -47,7 +50,7 @@ class Deepgram:
         """`key`: else `DEEPGRAM_API_KEY`. `encoding`: mulaw halves the bytes, and loses nothing of a telephone's audio.
 
         `endpointing_ms`: silence after which Deepgram gives a final by itself; 0 for never. `options`: further
-        parameters of the query, such as {"numerals": "true"}. Raises `MissingError` without aiohttp.
+        parameters of the query, such as {"numerals": "true"}. Raises `MissingError` without picows.
         """
         self.name = f"deepgram/{model}"
         self._model = model
@@ -106,7 +109,7 @@ class DeepgramFlux:
     ) -> None:
         """`key`: else `DEEPGRAM_API_KEY`. `eot_threshold`: 0.5 to 0.9, and 1.0 leaves the end of turns to `finalize`.
 
-        `eager_eot_threshold`: 0.3 to 0.9, asks for EagerEndOfTurn. Raises `MissingError` without aiohttp.
+        `eager_eot_threshold`: 0.3 to 0.9, asks for EagerEndOfTurn. Raises `MissingError` without picows.
         """
         self.name = f"deepgram/{model}"
         self._model = model

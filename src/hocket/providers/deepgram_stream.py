@@ -6,17 +6,19 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from hocket.audio.frame import FRAME_MS, Frame
-from hocket.audio.g711 import encode_ulaw
+from hocket.audio.g711 import ulaw_of
 from hocket.errors import SttError
-from hocket.providers.cloud import Socket
 from hocket.providers.deepgram_messages import Failure, Results, TurnInfo, Word, decode, text_after
 from hocket.stages.stt import Transcript
 from hocket.stages.transcripts import Transcripts
+
+if TYPE_CHECKING:
+    from hocket.providers.cloud_socket import Socket
 
 FINALIZE_S = 0.5
 """How long an answer to finalize is waited for. Peers count on 350 ms for 99 % of Deepgram's finals."""
@@ -72,7 +74,7 @@ class DeepgramStream:
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
-        self._outgoing = _Outgoing()
+        self._outgoing = _Outgoing(socket)
         self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
@@ -95,7 +97,7 @@ class DeepgramStream:
 
     def push(self, frame: Frame) -> None:
         """Take a frame; never blocks."""
-        data = encode_ulaw(frame.samples) if self._mulaw else frame.samples.astype("<i2").tobytes()
+        data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
         before = self._unsent
         self._outgoing.audio(data)
         self._pushed += len(frame.samples) - (self._unsent - before)
@@ -223,15 +225,22 @@ class DeepgramStream:
 
 
 class _Outgoing:
-    """What is to be sent, in order. Audio beyond the bound is dropped, oldest first; requests are not."""
+    """What is sent, in order: at once while the connection takes it, else when it does. Audio beyond the bound is
+    dropped, oldest first; requests are not."""
 
-    def __init__(self) -> None:
+    def __init__(self, socket: Socket) -> None:
         self.dropped = 0
         """Bytes of audio."""
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._spoke_s = self._loop.time()
+        """When something was sent last."""
         self._waiting: deque[bytes | str] = deque()
         self._news = asyncio.Event()
 
     def audio(self, data: bytes) -> None:
+        if self._sent(data):
+            return
         if len(self._waiting) >= WAITING_FRAMES:
             oldest = next((index for index, item in enumerate(self._waiting) if isinstance(item, bytes)), 0)
             self.dropped += len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
@@ -240,19 +249,25 @@ class _Outgoing:
         self._news.set()
 
     def text(self, data: str) -> None:
+        if self._sent(data):
+            return
         if not self._waiting or self._waiting[-1] != data:
             self._waiting.append(data)
         self._news.set()
 
     async def next(self, patience_s: float) -> bytes | str | None:
-        """The next message: up to a second of audio at once. None when there is none for so long."""
+        """What could not be sent at once: the next message, or up to a second of audio. None when nothing has been
+        sent for so long."""
         while not self._waiting:
             self._news.clear()
             try:
-                async with asyncio.timeout(patience_s):
+                async with asyncio.timeout_at(self._spoke_s + patience_s):
                     await self._news.wait()
             except TimeoutError:
-                return None
+                if self._loop.time() - self._spoke_s >= patience_s:
+                    self._spoke_s = self._loop.time()
+                    return None
+        self._spoke_s = self._loop.time()
         first = self._waiting.popleft()
         if isinstance(first, str):
             return first
@@ -260,3 +275,9 @@ class _Outgoing:
         while self._waiting and isinstance(self._waiting[0], bytes) and len(audio) < JOINED_FRAMES:
             audio.append(self._waiting.popleft())  # type: ignore[arg-type]
         return b"".join(audio)
+
+    def _sent(self, data: bytes | str) -> bool:
+        if self._waiting or not self._socket.offer(data):
+            return False
+        self._spoke_s = self._loop.time()
+        return True

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from functools import partial
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
@@ -19,11 +19,14 @@ import numpy as np
 from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw
 from hocket.errors import StageError, TtsError
-from hocket.providers.cloud import NOTHING, Account, Dialer, Setting, Socket
+from hocket.providers.cloud import NOTHING, Account, Dialer, Setting
 from hocket.providers.feeding import Feed, from_base64
 from hocket.providers.spoken import FIRST_PHRASE, Speech, phrases
 from hocket.resilience.pool import Pool
 from hocket.stages.tts import SpeechChunk
+
+if TYPE_CHECKING:
+    from hocket.providers.cloud_socket import Socket
 
 BASE_URL: Final = "wss://api.elevenlabs.io"
 INACTIVITY_S: Final = 180
@@ -36,6 +39,9 @@ FORMATS: Final = {8000: "ulaw_8000", 16000: "pcm_16000", 22050: "pcm_22050", 240
 """Rates that stream-input gives by itself; others are made from 24 kHz."""
 
 _OTHER_RATES: Final = 24000
+
+POLICY: Final = 1008
+"""The code with which it closes what it refuses."""
 
 
 class ElevenLabs:
@@ -62,7 +68,7 @@ class ElevenLabs:
         sound worse; one word begins to sound 20 ms sooner at 12 ms a token, 70 ms at 30 (against the server in
         `hocket.sim.wire`).
         `options`: further parameters of the query, such as {"enable_logging": "false"}. Raises `MissingError` without
-        aiohttp.
+        picows.
         """
         self.name = f"elevenlabs/{model}/{voice}"
         self._path = f"/v1/text-to-speech/{voice}/stream-input"
@@ -142,6 +148,8 @@ class ElevenLabs:
             await socket.send(self._first)
         except BaseException:
             await socket.close()
+            if socket.close_code == POLICY:
+                raise self._refusal("", socket.close_words) from None
             raise
         return socket
 
@@ -162,7 +170,7 @@ class ElevenLabs:
             except StageError:
                 if socket.close_code == 1000 and feed.done and speech.received_s:
                     return  # it has said all, without saying so
-                if socket.close_code == 1008:
+                if socket.close_code == POLICY:
                     raise self._refusal("", socket.close_words) from None
                 raise
             if received is None:

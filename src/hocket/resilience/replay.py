@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from hocket.audio.frame import FRAME_MS, Frame
-from hocket.audio.g711 import decode_ulaw, encode_ulaw
+from hocket.audio.g711 import decode_ulaw, ulaw_of
 from hocket.audio.levels import VoiceLevel
 from hocket.audio.ring import Ring
 from hocket.stages.stt import SttStream, Transcript
@@ -64,7 +64,7 @@ class Backlog:
         """Take the next frame. Runs 50 times a second for every call."""
         at = self.end
         self._media = frame.at - at
-        self._ring.append(np.frombuffer(encode_ulaw(frame.samples), np.uint8))
+        self._ring.append(np.frombuffer(ulaw_of(frame), np.uint8))
         self._level.push(frame.samples, at)
         until = self._level.last_voice_end
         if until > at:

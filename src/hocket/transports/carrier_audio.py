@@ -80,7 +80,8 @@ class Incoming:
         whole = len(data) - len(data) % FRAME
         self._rest = data[whole:]
         for start in range(0, whole, FRAME):
-            yield Frame(decode_ulaw(data[start : start + FRAME]), RATE, self._at)
+            ulaw = data[start : start + FRAME]
+            yield Frame(decode_ulaw(ulaw), RATE, self._at, ulaw)
             self._at += FRAME
 
     def _missing_time(self, begins: int) -> int:
