@@ -10,7 +10,7 @@ from hocket.agent.agent import Agent, Manners
 from hocket.assembly import Assembly, assemble
 from hocket.assembly.assembly import turn_config
 from hocket.assembly.closing import CLOSE_S
-from hocket.audio.frame import Frame
+from hocket.audio.frame import Frame, Samples
 from hocket.errors import AgentError, ConfigError, TtsError
 from hocket.sim.caller import SimCaller
 from hocket.sim.delays import Delays
@@ -99,6 +99,32 @@ def test_an_agent_becomes_sessions_that_share_its_stages() -> None:
                 assert opened.recording == "call.wav"
                 assert opened.time == "modelled"
             assert voice.said.count("Hello.") == 1, "fixed sentences are synthesised once for all calls"
+
+    run(scenario())
+
+
+def test_a_turn_detector_is_shared_asked_and_closed() -> None:
+    class Ear:
+        name = "ear"
+        closed = 0
+
+        async def score(self, samples: Samples, rate: int) -> float:
+            return 1.0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    async def scenario() -> None:
+        ear = Ear()
+        async with assemble(agent_of(turn_detector=ear)) as assembly:
+            assert assembly.config.hear_endings
+            session = await assembly.session(FakeLine(), call_id="call")
+            asyncio.get_running_loop().call_later(1, session.left, "The caller hung up.")
+            await session.run()
+            opened = session.trace.entries[0].record
+            assert isinstance(opened, Opened)
+            assert opened.stages["turn"] == "ear"
+        assert ear.closed == 1
 
     run(scenario())
 
@@ -207,3 +233,4 @@ def test_the_turn_policy_is_what_the_agent_declares() -> None:
     assert (config.no_input_ms, config.max_duration_ms) == (3_500, 60_000)
     assert config.tool_deadlines_ms["look"] == 2_500
     assert config.retrieve
+    assert not config.hear_endings

@@ -8,6 +8,7 @@ import pytest
 from hocket.assembly import providers
 from hocket.errors import ConfigError, HocketError
 from hocket.providers.responder import Responder
+from hocket.providers.smart_turn import SmartTurn
 from hocket.sim.delays import Delays
 from hocket.sim.speaking import SimLlm
 
@@ -15,6 +16,12 @@ from hocket.sim.speaking import SimLlm
 def test_a_name_or_nothing_gives_the_embedded_stage() -> None:
     assert isinstance(providers.llm(None), Responder)
     assert isinstance(providers.llm("responder"), Responder)
+
+
+def test_nobody_listens_to_endings_unless_an_agent_says_so() -> None:
+    assert providers.turn_detector(None) is None
+    detector = providers.turn_detector("smart-turn")
+    assert isinstance(detector, SmartTurn)
 
 
 def test_a_stage_of_ones_own_is_used_as_it_is() -> None:
@@ -28,6 +35,7 @@ def test_a_stage_of_ones_own_is_used_as_it_is() -> None:
     ("stage", "make"),
     [
         ("vad", providers.vad),
+        ("turn_detector", providers.turn_detector),
         ("stt", lambda name: providers.stt(name, ())),
         ("llm", providers.llm),
         ("tts", providers.tts),

@@ -90,6 +90,19 @@ def test_retrieval_belongs_to_no_reply_and_is_shown() -> None:
     assert found == [("retrieval", 110, None, 114, "ended")]
 
 
+def test_the_turn_detector_has_a_row_with_what_it_said() -> None:
+    (turn,) = split(
+        [
+            Entry(10 * MS, Mark("turn", "started")),
+            Entry(50 * MS, Mark("turn", "ended", detail="complete 0.07, 40 ms")),
+            Entry(60 * MS, CommitTurn(TurnId(1), "hello", R1)),
+        ]
+    )
+    assert [(span.row, span.start, span.end, span.how, span.detail) for span in spans(turn)] == [
+        ("turn", 10 * MS, 50 * MS, "ended", "complete 0.07, 40 ms")
+    ]
+
+
 def test_a_final_counts_only_when_it_was_asked_for() -> None:
     (turn,) = split(
         [

@@ -17,6 +17,7 @@ from hocket.stages.llm import Llm, ToolSpec
 if TYPE_CHECKING:  # these bring numpy, which a program that only declares an agent need not wait for
     from hocket.stages.stt import Stt
     from hocket.stages.tts import Tts
+    from hocket.stages.turn_detector import TurnDetector
     from hocket.stages.vad import Vad
 
 Instructions: TypeAlias = str | Callable[[Call], str]
@@ -62,6 +63,8 @@ class Stages(msgspec.Struct, frozen=True):
     llm: Choice[Llm] = None
     tts: Choice[Tts] = None
     vad: str | Vad | None = None
+    turn_detector: str | TurnDetector | None = None
+    """Hears whether a voice has finished, beside the words; None leaves it to the words."""
     complex_llm: str | Llm | None = None
     """Answers the turns that look complex; None leaves all to `llm`."""
 
@@ -85,10 +88,11 @@ class Agent:
 
     `instructions` tell the model who it is: a text, or a function of the call that returns one. `stt`, `llm`, `tts`
     and `vad` are provider names ("vendor/model") or stages; left out, the embedded ones are used. Of `stt`, `llm` and
-    `tts` there may be several in a list: the later stand in for the earlier. `complex_llm` answers the turns that look
-    complex. `knowledge` is a folder of .md and .txt files, relative to the agent's file when hocket loads it, else to
-    the current directory. `greeting` is said first. `phrases` are examples of what callers say, to bias recognition.
-    `language` is a BCP 47 tag. Raises `AgentError` for values that cannot work.
+    `tts` there may be several in a list: the later stand in for the earlier. `turn_detector`, such as "smart-turn",
+    hears whether a caller whose words read complete has finished; without one the words decide. `complex_llm` answers
+    the turns that look complex. `knowledge` is a folder of .md and .txt files, relative to the agent's file when hocket
+    loads it, else to the current directory. `greeting` is said first. `phrases` are examples of what callers say, to
+    bias recognition. `language` is a BCP 47 tag. Raises `AgentError` for values that cannot work.
     """
 
     __slots__ = (
@@ -115,6 +119,7 @@ class Agent:
         llm: Choice[Llm] = None,
         tts: Choice[Tts] = None,
         vad: str | Vad | None = None,
+        turn_detector: str | TurnDetector | None = None,
         complex_llm: str | Llm | None = None,
         knowledge: str | Path | None = None,
         greeting: str | None = None,
@@ -126,7 +131,7 @@ class Agent:
     ) -> None:
         self.instructions = instructions
         self.name = name
-        self.stages = Stages(stt, llm, tts, vad, complex_llm)
+        self.stages = Stages(stt, llm, tts, vad, turn_detector, complex_llm)
         self.knowledge = None if knowledge is None else Path(knowledge)
         self.greeting = greeting
         self.language = language

@@ -21,6 +21,7 @@ from hocket.session.sayings import Sayings
 from hocket.session.session import Session, Stages
 from hocket.stages.retriever import Retriever
 from hocket.stages.transport import Transport
+from hocket.stages.turn_detector import TurnDetector
 from hocket.stages.vad import Vad
 from hocket.trace.log import TraceLog
 from hocket.trace.records import TimeKind
@@ -45,12 +46,13 @@ async def assemble(agent: Agent) -> AsyncIterator[Assembly]:
     async with AsyncExitStack() as opened:
         # What was opened is closed, whatever becomes of the others.
         vad = _open(opened, providers.vad(named.vad))
+        detector = _open(opened, providers.turn_detector(named.turn_detector))
         stts = [_open(opened, providers.stt(one, phrases)) for one in choices(named.stt)]
         llms = [_open(opened, providers.llm(one)) for one in choices(named.llm)]
         ttss = [_open(opened, providers.tts(one)) for one in choices(named.tts)]
         complex_llm = _open(opened, providers.llm(named.complex_llm)) if named.complex_llm else None
         wrapped = _open(opened, Providers(stts, llms, ttss, complex_llm, agent.resilience))
-        yield Assembly(agent, vad, wrapped, LexicalIndex(passages) if passages else None)
+        yield Assembly(agent, vad, wrapped, LexicalIndex(passages) if passages else None, detector)
 
 
 def _open(opened: AsyncExitStack, stage: S) -> S:
@@ -68,11 +70,19 @@ async def _close(stage: object) -> None:
 class Assembly:
     """An agent, ready to take calls on the running loop."""
 
-    def __init__(self, agent: Agent, vad: Vad, providers: Providers, retriever: Retriever | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        vad: Vad,
+        providers: Providers,
+        retriever: Retriever | None = None,
+        turn_detector: TurnDetector | None = None,
+    ) -> None:
         self.agent = agent
         self.vad = vad
         self.providers = providers
         self.retriever = retriever
+        self.turn_detector = turn_detector
         self.config = turn_config(agent, retriever is not None)
         self.wheel = Wheel()
         self.load = LoadLevel()
@@ -119,6 +129,7 @@ class Assembly:
             await self.prepare(transport.input_rate, transport.output_rate),
             self.retriever,
             self.load,
+            self.turn_detector,
         )
         return Session(
             self.agent,
@@ -136,7 +147,9 @@ class Assembly:
     def _time(self) -> TimeKind:
         if not getattr(asyncio.get_running_loop(), "modelled", False):
             return "real"
-        names = (self.vad.name, self.providers.stt.name, self.providers.llm.name, self.providers.tts.name)
+        names = [self.vad.name, self.providers.stt.name, self.providers.llm.name, self.providers.tts.name]
+        if self.turn_detector is not None:
+            names.append(self.turn_detector.name)
         return "virtual" if all(name.startswith("simulated") for name in names) else "modelled"
 
 
@@ -145,6 +158,7 @@ def turn_config(agent: Agent, has_knowledge: bool) -> TurnConfig:
     manners = agent.manners
     return TurnConfig(
         endpointing=PRESETS[agent.preset],
+        hear_endings=agent.stages.turn_detector is not None,
         speculate=True,
         retrieve=has_knowledge,
         greeting=agent.greeting or "",

@@ -10,6 +10,7 @@ from hocket.errors import ConfigError
 from hocket.stages.llm import Llm
 from hocket.stages.stt import Stt
 from hocket.stages.tts import Tts
+from hocket.stages.turn_detector import TurnDetector
 from hocket.stages.vad import Vad
 
 S = TypeVar("S")
@@ -28,6 +29,11 @@ DEFAULTS: Final = {"vad": "silero", "stt": "pocketsphinx", "llm": "responder", "
 def vad(named: str | Vad | None) -> Vad:
     """The detector; embedded Silero when None."""
     return _resolve("vad", named, _VAD)
+
+
+def turn_detector(named: str | TurnDetector | None) -> TurnDetector | None:
+    """The detector that hears whether a turn is over, if one is named."""
+    return None if named is None else _resolve("turn_detector", named, {"smart-turn": _smart_turn})
 
 
 def stt(named: str | Stt | None, phrases: Sequence[str]) -> Stt:
@@ -63,6 +69,12 @@ def _silero(model: str) -> Vad:
     from hocket.providers.silero import Silero
 
     return Silero()
+
+
+def _smart_turn(model: str) -> TurnDetector:
+    from hocket.providers.smart_turn import SmartTurn
+
+    return SmartTurn()
 
 
 def _pocketsphinx(phrases: Sequence[str]) -> Stt:

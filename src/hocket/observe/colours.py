@@ -8,6 +8,7 @@ COLOURS: Final[dict[str, str]] = {
     "vad": "#2f7fd6",
     "silence": "#86b6f2",
     "confirm": "#6272e8",
+    "turn": "#4f9c8f",
     "transcript": "#17a3b5",
     "stt": "#17a3b5",
     "retrieval": "#7d9f35",

@@ -9,6 +9,7 @@ from hocket.audio.frame import Frame
 from hocket.audio.levels import VoiceLevel
 from hocket.clock import SECOND
 from hocket.errors import SttError
+from hocket.session.endings import Endings
 from hocket.stages.stt import Stt, SttStream
 from hocket.stages.vad import Vad, VadStream, VadWindow
 from hocket.trace.records import Mark
@@ -27,7 +28,9 @@ class Listening:
         post: Callable[[Event], None],
         mark: Callable[[Mark], None],
         agent_is_heard: Callable[[], bool],
+        endings: Endings | None = None,
     ) -> None:
+        self._endings = endings
         self._agent_is_heard = agent_is_heard
         self._vad = vad
         self._rate = rate
@@ -60,6 +63,8 @@ class Listening:
     def hear(self, frame: Frame) -> None:
         """Take a frame. Runs 50 times a second for every call."""
         self._recogniser.push(frame)
+        if self._endings is not None:
+            self._endings.push(frame)
         if self._detector is not None:
             self._detector.push(frame)
         level = self._level
@@ -69,6 +74,16 @@ class Listening:
     def finalize(self) -> None:
         """Ask the recogniser for a final."""
         self._recogniser.finalize()
+
+    def judge_ending(self) -> None:
+        """Ask the turn detector, if there is one, how the speech so far has ended."""
+        if self._endings is not None:
+            self._endings.ask()
+
+    def agent_heard(self) -> None:
+        """An answer sounds: what the caller says next is another utterance."""
+        if self._endings is not None:
+            self._endings.agent_heard()
 
     async def close(self) -> None:
         if self._detector is not None:
@@ -86,6 +101,8 @@ class Listening:
             return
         if isinstance(event, SpeechStarted):
             self.onset = event.onset
+            if self._endings is not None:
+                self._endings.speech_started((event.onset - self._epoch) * self._rate // SECOND)
         self._post(event)
 
     def _time(self, samples: int) -> int:

@@ -23,6 +23,7 @@ from hocket.clock import SECOND, LoopClock, wall_clock
 from hocket.errors import HocketError, StageError
 from hocket.ids import NO_REPLY
 from hocket.session import record
+from hocket.session.endings import Endings
 from hocket.session.listening import Listening
 from hocket.session.load import LoadLevel
 from hocket.session.pacing import Wheel
@@ -40,13 +41,24 @@ from hocket.stages.retriever import Retriever
 from hocket.stages.stt import Stt
 from hocket.stages.transport import Transport
 from hocket.stages.tts import Tts
+from hocket.stages.turn_detector import TurnDetector
 from hocket.stages.vad import Vad
 from hocket.trace.log import TraceLog
 from hocket.trace.records import TRACE_VERSION, Mark, Opened, TimeKind
 from hocket.turn import commands
 from hocket.turn.commands import Command
 from hocket.turn.config import TurnConfig
-from hocket.turn.events import CallerLeft, CallStarted, EndRequested, Event, LineBack, LineLost, LoadShed, SayRequested
+from hocket.turn.events import (
+    CallerLeft,
+    CallStarted,
+    EndRequested,
+    Event,
+    LineBack,
+    LineLost,
+    LoadShed,
+    PlayoutStarted,
+    SayRequested,
+)
 from hocket.turn.history import History
 from hocket.turn.state import Phase
 
@@ -74,6 +86,7 @@ class Stages:
     sayings: Sayings
     retriever: Retriever | None = None
     load: LoadLevel = field(default_factory=LoadLevel)
+    turn_detector: TurnDetector | None = None
 
 
 class Session:
@@ -113,9 +126,9 @@ class Session:
         self._turns = Turns(config, trace or TraceLog(), self._do, self._failed)
         post, mark = self._turns.post, self._turns.mark
         self._speaker = Speaker(stages.transport, wheel, self._playout, mark, self._failed)
-        self._listening = Listening(
-            stages.vad, stages.stt, stages.transport.input_rate, post, mark, self._agent_is_heard
-        )
+        rate, detector = stages.transport.input_rate, stages.turn_detector
+        endings = Endings(detector, rate, self._tasks.start, post, mark) if detector else None
+        self._listening = Listening(stages.vad, stages.stt, rate, post, mark, self._agent_is_heard, endings)
         self._tool_calls = ToolCalls(self.call, agent.tools, post, mark, self._tasks.start)
         self._retrieval = Retrieval(stages.retriever, self._tasks.start, mark) if stages.retriever else None
         self._replying = Replying(
@@ -268,6 +281,8 @@ class Session:
                 self._speaker.stop(command.reply)
             case commands.Finalize():
                 self._listening.finalize()
+            case commands.HearEnding():
+                self._listening.judge_ending()
             case commands.StartRetrieval():
                 if self._retrieval:
                     self._retrieval.start(command.query)
@@ -282,10 +297,12 @@ class Session:
                 if not self._ended.done():
                     self._ended.set_result(command.reason)
             case commands.AmendTurn() | commands.CloseTurn() | commands.ScoreTurn():
-                pass  # for readers of the trace; a turn detector is not part of a call yet
+                pass  # for readers of the trace
 
     def _playout(self, event: Event) -> None:
         """News of what sounds."""
+        if isinstance(event, PlayoutStarted):
+            self._listening.agent_heard()
         self._turns.post(event)
         self._subscribers.playout(event)
 
@@ -349,7 +366,13 @@ def _head(call: Call, agent: Agent, stages: Stages, time: TimeKind, recording: s
         0,
         stages.transport.input_rate,
         stages.transport.output_rate,
-        {"vad": stages.vad.name, "stt": stages.stt.name, "llm": stages.llm.name, "tts": stages.tts.name},
+        _names(stages),
         agent.preset,
         recording,
     )
+
+
+def _names(stages: Stages) -> dict[str, str]:
+    """Stage -> who does it."""
+    names = {"vad": stages.vad.name, "stt": stages.stt.name, "llm": stages.llm.name, "tts": stages.tts.name}
+    return names | ({"turn": stages.turn_detector.name} if stages.turn_detector else {})

@@ -20,7 +20,7 @@ TimeKind: TypeAlias = Literal["real", "virtual", "modelled"]
 """real: a clock on the wall; virtual: simulated stages; modelled: real stages, their processor time added to virtual
 time."""
 
-Stage: TypeAlias = Literal["vad", "stt", "retrieval", "llm", "tts", "tool", "playout", "connect"]
+Stage: TypeAlias = Literal["vad", "stt", "retrieval", "llm", "tts", "tool", "playout", "connect", "turn"]
 
 Step: TypeAlias = Literal["started", "first", "segment", "ended", "cancelled", "failed"] | NoticeStep
 
@@ -53,6 +53,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False, tag=True):
     segment is handed to it, the segment in `detail`.
     stt: started (a finalize is sent), ended (its final came). retrieval, tool, connect: started, ended.
     playout: started (gate open and first sample sent), first (first audible sample played), ended.
+    turn: started, ended (the detector's score and what it took in `detail`) | cancelled | failed.
     The other steps are notices of the stages themselves: `hocket.stages.notices.Notice` explains them.
     """
 

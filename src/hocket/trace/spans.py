@@ -14,7 +14,7 @@ from hocket.turn.commands import Finalize, PlayFiller, RunTool
 from hocket.turn.events import PlayoutFinished, PlayoutStarted, PlayoutStopped, ToolFinished, Transcribed
 
 Row: TypeAlias = Literal[
-    "vad", "silence", "confirm", "stt", "retrieval", "connect", "llm", "tts", "tool", "filler", "playout"
+    "vad", "silence", "turn", "confirm", "stt", "retrieval", "connect", "llm", "tts", "tool", "filler", "playout"
 ]
 
 ROWS: tuple[Row, ...] = get_args(Row)
@@ -22,7 +22,7 @@ ROWS: tuple[Row, ...] = get_args(Row)
 How: TypeAlias = Literal["ended", "cancelled", "failed", "open"]
 
 
-_MARKED = ("retrieval", "connect", "llm", "tts")
+_MARKED = ("turn", "retrieval", "connect", "llm", "tts")
 _STEPS = ("started", "first", "segment", "ended", "cancelled", "failed")
 
 
@@ -70,8 +70,8 @@ def _recognition(turn: TurnRecords) -> list[Span]:
 
 
 def _marked(turn: TurnRecords) -> list[Span]:
-    """llm, tts, retrieval and connections that were waited for; marks of one stage and reply follow each other, a new
-    start begins a new span."""
+    """llm, tts, retrieval, the turn detector and connections that were waited for; marks of one stage and reply follow
+    each other, a new start begins a new span."""
     found: list[Span] = []
     running: dict[tuple[str, ReplyId, bool], int] = {}
     for moment in turn.all(Mark):
@@ -93,7 +93,7 @@ def _continued(span: Span, moment: Moment[Mark]) -> Span:
     if step == "first":
         return msgspec.structs.replace(span, end=moment.now, first=moment.now if span.first is None else span.first)
     if step in ("ended", "cancelled", "failed") and span.how == "open":
-        return msgspec.structs.replace(span, end=moment.now, how=step)
+        return msgspec.structs.replace(span, end=moment.now, how=step, detail=span.detail or moment.record.detail)
     return msgspec.structs.replace(span, end=max(span.end, moment.now))
 
 
