@@ -91,6 +91,10 @@ def stages(
     )  # fmt: skip
 
 
+ENDS = ("The caller hung up.", "the caller said nothing", "agent", "closing time")
+"""Reasons of calls that somebody ended."""
+
+
 def hold(
     made: Stages,
     *,
@@ -125,7 +129,10 @@ def hold(
         assert isinstance(made.vad, FakeVad)
         assert made.vad.open_streams == 0
         assert isinstance(held.trace.entries[0].record, Opened)
-        assert held.trace.entries[-1].record == Closed(record.reason, {})
+        closed = held.trace.entries[-1].record
+        assert isinstance(closed, Closed)
+        assert (closed.reason, closed.dropped) == (record.reason, {})
+        assert closed.failed == (record.reason not in ENDS)
         return held, record
 
     return run(body())

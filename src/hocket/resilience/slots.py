@@ -43,6 +43,10 @@ class Slots:
         """Slots in use by stages of this account or name."""
         return self._taken[name]
 
+    def in_use(self) -> dict[str, int]:
+        """Account or name -> slots in use, of all that ever were."""
+        return dict(self._taken)
+
 
 def _accounts(name: str) -> tuple[str, ...]:
     """ "deepgram/nova-3" counts against "deepgram" and against itself."""

@@ -318,9 +318,10 @@ class Session:
         return f"an error in hocket: {type(error).__name__}"
 
     async def _close(self, reason: str) -> CallRecord:
+        failed = self._turns.engine.phase is not Phase.ENDED
         if not self._opened:
             self._begin_trace()
-        elif self._turns.engine.phase is not Phase.ENDED:
+        elif failed:
             self._turns.post(CallerLeft(reason))  # so that every turn and tool is accounted for
         self._ended.cancel()
         self._stages.load.leave(self)
@@ -328,7 +329,7 @@ class Session:
         self._speaker.close()
         # Whatever one of them does, the others are closed; the last is closed first.
         async with AsyncExitStack() as stack:
-            stack.callback(self._turns.seal, reason, self._listening.dropped)
+            stack.callback(self._turns.seal, reason, self._listening.dropped, failed)
             stack.push_async_callback(self._closed, "line", self._stages.transport.close)
             stack.push_async_callback(self._closed, "recogniser", self._listening.close)
             stack.push_async_callback(self._tasks.close)

@@ -98,11 +98,11 @@ class Turns:
             self._alarm.cancel()
             self._alarm = None
 
-    def seal(self, reason: str, dropped: dict[str, int]) -> None:
+    def seal(self, reason: str, dropped: dict[str, int], failed: bool = False) -> None:
         """Write the trace's foot; nothing comes after it."""
         if self.trace.dropped:
             dropped = dropped | {"trace": self.trace.dropped}
-        self.write(Closed(reason, dropped))
+        self.write(Closed(reason, dropped, failed))
         self._sealed = True
         self.trace.flush()
 

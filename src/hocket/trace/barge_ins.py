@@ -38,16 +38,18 @@ class BargeIn(msgspec.Struct, frozen=True):
 
 def barge_ins(entries: Sequence[Entry], fade_ms: float = FADE_MS) -> list[BargeIn]:
     """Every barge-in of a call, in order. The agent is silent `fade_ms` after the order to pause or stop."""
-    watch = _Watch(round(fade_ms * MS))
+    watch = BargeIns(fade_ms)
     for entry in entries:
         watch.take(entry)
     return watch.found
 
 
-class _Watch:
-    def __init__(self, fade: int) -> None:
+class BargeIns:
+    """The same, from a call's entries as they come."""
+
+    def __init__(self, fade_ms: float = FADE_MS) -> None:
         self.found: list[BargeIn] = []
-        self._fade = fade
+        self._fade = round(fade_ms * MS)
         self._sounding = NO_REPLY
         self._since = 0
         self._open = False

@@ -81,6 +81,8 @@ class Closed(msgspec.Struct, frozen=True, tag=True):
     reason: str
     dropped: dict[str, int] = {}
     """Queue -> items dropped because it was full; empty on a healthy call."""
+    failed: bool = False
+    """Neither of the two ended the call, nor their silence or its length: something broke, or the server stopped."""
 
 
 Record: TypeAlias = Event | Command | Opened | Mark | Tokens | Closed
