@@ -262,9 +262,10 @@ class WebSocketLine:
         if self._socket is None and now >= self._given_up_at:
             self._end(f"The connection broke off, and the caller did not come back within {RESUME_S:g} s.")
             return
-        stalled_at = now + STALL_S - self._incoming.quiet_s(now)
-        if self._socket is not None and stalled_at > now:
-            due = stalled_at
+        stalls_in = STALL_S - self._incoming.quiet_s(now)
+        # A timer may fire a hair early.
+        if self._socket is not None and stalls_in > 0.001:
+            due = now + stalls_in
         else:
             self._hear(self._incoming.fill(now))
             due = self._incoming.next_fill(now)
