@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.audio.reorder import HOLD_MS, MAX_HELD, PIECE, TAKEOVER_MS, Piece, Reorder
+from hocket.audio.reorder import FIRST_HOLD_MS, HOLD_MS, MAX_HELD, PIECE, TAKEOVER_MS, Piece, Reorder
 
 MS = 48
 
@@ -52,7 +52,7 @@ def test_what_is_in_order_goes_through_at_once_past_the_wrap_of_both_counters() 
 def test_swapped_packets_are_put_right_without_waiting() -> None:
     stream = Stream()
     assert shown(stream.arrive(0, 2)) == "0"
-    assert stream.reorder.deadline == HOLD_MS
+    assert stream.reorder.deadline == FIRST_HOLD_MS
     assert shown(stream.arrive(1, now_ms=5)) == "1 2"
     assert stream.reorder.deadline is None
 
@@ -60,21 +60,21 @@ def test_swapped_packets_are_put_right_without_waiting() -> None:
 def test_one_lost_packet_is_copied_from_the_next_after_the_hold() -> None:
     stream = Stream()
     stream.arrive(0, 2)
-    assert stream.expire(HOLD_MS - 1) == []
-    assert shown(stream.expire(HOLD_MS)) == "~2 2"
+    assert stream.expire(FIRST_HOLD_MS - 1) == []
+    assert shown(stream.expire(FIRST_HOLD_MS)) == "~2 2"
     assert (stream.reorder.lost, stream.reorder.rebuilt) == (1, 1)
 
 
 def test_of_a_longer_hole_all_but_the_last_is_made_up() -> None:
     stream = Stream()
     stream.arrive(0, 4)
-    assert shown(stream.expire(HOLD_MS)) == "? ? ~4 4"
+    assert shown(stream.expire(FIRST_HOLD_MS)) == "? ? ~4 4"
 
 
 def test_what_comes_too_late_or_twice_is_dropped() -> None:
     stream = Stream()
     stream.arrive(0, 2, 2)
-    stream.expire(HOLD_MS)
+    stream.expire(FIRST_HOLD_MS)
     assert shown(stream.arrive(1, 2, 0, 3)) == "3"
     assert stream.reorder.late == 4
 
@@ -82,10 +82,28 @@ def test_what_comes_too_late_or_twice_is_dropped() -> None:
 def test_two_holes_wait_for_themselves() -> None:
     stream = Stream()
     stream.arrive(0, 2)
-    stream.arrive(4, now_ms=20)
-    assert shown(stream.expire(HOLD_MS)) == "~2 2"
-    assert stream.expire(HOLD_MS + 19) == []
-    assert shown(stream.expire(HOLD_MS + 20)) == "~4 4"
+    stream.arrive(4, now_ms=5)
+    assert shown(stream.expire(FIRST_HOLD_MS)) == "~2 2"
+    assert stream.expire(FIRST_HOLD_MS + 4) == []
+    assert shown(stream.expire(FIRST_HOLD_MS + 5)) == "~4 4"
+
+
+def test_where_packets_come_further_behind_holes_wait_longer_and_then_less_again() -> None:
+    stream = Stream(first=100)
+    stream.arrive(0, 2)
+    stream.expire(FIRST_HOLD_MS)
+    stream.arrive(1, now_ms=20)
+    stream.arrive(4, now_ms=40)
+    assert stream.reorder.deadline == 40 + 1.25 * 20
+    assert shown(stream.arrive(3, now_ms=62)) == "3 4"
+    for number in range(6, 60, 2):
+        now = 20.0 * number
+        stream.arrive(number, now_ms=now)
+        deadline = stream.reorder.deadline
+        assert deadline is not None
+        stream.expire(deadline)
+    stream.arrive(62, now_ms=2_000)
+    assert stream.reorder.deadline == 2_000 + FIRST_HOLD_MS
 
 
 def test_a_sender_that_was_silent_on_purpose_is_not_waited_for() -> None:
@@ -102,7 +120,7 @@ def test_time_that_was_filled_is_not_filled_again() -> None:
     stream.arrive(0)
     assert shown(stream.reorder.fill(5 * PIECE)) == "? ? ? ? ?"
     assert shown(stream.arrive(4, 5, 6, 7)) == "", "1 to 3 may still come"
-    assert shown(stream.expire(HOLD_MS)) == "6 7"
+    assert shown(stream.expire(FIRST_HOLD_MS)) == "6 7"
 
 
 def test_packets_without_sound_keep_the_order_only() -> None:

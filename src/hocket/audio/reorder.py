@@ -4,9 +4,10 @@ A network loses packets, swaps them and delivers them twice. What comes out is g
 stretch that is missing what to put there: the copy that the next packet carries, or what is made up from the sound
 before it.
 
-Nothing waits for its time to be played: a packet that is in order goes through at once. Only a hole is held, for
-`HOLD_MS`, because the missing packet may be a little behind. A stream that stops altogether makes no hole that could
-be seen here; whoever owns the clock fills it (`fill`), and what comes late for its place is dropped.
+Nothing waits for its time to be played: a packet that is in order goes through at once. Only a hole is held, because
+the missing packet may be a little behind: for `FIRST_HOLD_MS`, and where packets do come that are further behind, up to
+`HOLD_MS`. A stream that stops altogether makes no hole that could be seen here; whoever owns the clock fills it
+(`fill`), and what comes late for its place is dropped.
 
 Timestamps count samples at the stream's rate, so that they say how much is missing also where the sender was silent
 and sent nothing on purpose.
@@ -19,7 +20,16 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 HOLD_MS: Final = 30.0
-"""How long a hole waits for its packet: swapped ones are rarely further behind, and the caller waits for so long."""
+"""A hole waits at most so long for its packet: swapped ones are rarely further behind, and the caller waits with it."""
+
+FIRST_HOLD_MS: Final = 10.0
+"""On a network that has not swapped packets yet, most that are missing are lost."""
+
+MARGIN: Final = 1.25
+"""A hole waits so much longer than the last packet was behind that came too late."""
+
+FORGETS: Final = 0.95
+"""By so much the wait shrinks with each hole whose packets never come."""
 
 MAX_HELD: Final = 50
 """Packets behind a hole; with more the hole is filled at once."""
@@ -52,8 +62,20 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
 class Reorder:
     """One stream at 48 kHz. Times are milliseconds of any clock that goes forward."""
 
-    __slots__ = ("_expected", "_heard_at", "_held", "_most_gap", "_next", "_resumes", "_source", "late", "lost",
-                 "rebuilt")  # fmt: skip
+    __slots__ = (
+        "_expected",
+        "_given_up",
+        "_heard_at",
+        "_held",
+        "_hold_ms",
+        "_most_gap",
+        "_next",
+        "_resumes",
+        "_source",
+        "late",
+        "lost",
+        "rebuilt",
+    )
 
     def __init__(self, *, most_gap: int = 48_000) -> None:
         """`most_gap`: of a longer jump of the timestamps nothing is filled; the sender has begun anew."""
@@ -68,6 +90,9 @@ class Reorder:
         """Timestamp, of 32 bits, where the next piece begins."""
         self._held: dict[int, _Held] = {}
         """By unwrapped sequence number; all behind a hole."""
+        self._hold_ms = FIRST_HOLD_MS
+        self._given_up: dict[int, float] = {}
+        """Unwrapped numbers of the latest packets that were not waited for any longer -> when they were missed."""
         self.lost = 0
         """Packets that were not there in time."""
         self.rebuilt = 0
@@ -78,7 +103,7 @@ class Reorder:
     @property
     def deadline(self) -> float | None:
         """When the hole that is held has to be filled by `expire`; None while nothing is held."""
-        return min(held.since for held in self._held.values()) + HOLD_MS if self._held else None
+        return min(held.since for held in self._held.values()) + self._hold_ms if self._held else None
 
     def push(
         self, source: int, sequence: int, timestamp: int, packet: bytes, samples: int, now_ms: float
@@ -93,6 +118,7 @@ class Reorder:
             self._next = number
         if number < self._next or number in self._held:
             self.late += 1
+            self._notice_delay(number, now_ms)
             self._notice_restart(number, sequence)
             return []
         if number == self._next and not self._held:
@@ -128,6 +154,13 @@ class Reorder:
         self._next = self._expected = None
         self._resumes = -1
         self._held.clear()
+        self._given_up.clear()
+
+    def _notice_delay(self, number: int, now_ms: float) -> None:
+        """A packet came that was given up: it was swapped, not lost."""
+        missed = self._given_up.pop(number, None)
+        if missed is not None:
+            self._hold_ms = min(max(self._hold_ms, MARGIN * (now_ms - missed)), HOLD_MS)
 
     def _notice_restart(self, number: int, sequence: int) -> None:
         """A sender that counts anew is known by two packets in a row far behind (RFC 3550, A.1)."""
@@ -158,6 +191,11 @@ class Reorder:
         assert self._next is not None
         first = min(self._held)
         missing = first - self._next
+        missed = min(held.since for held in self._held.values())
+        if len(self._given_up) > MAX_HELD:
+            self._given_up.clear()
+        self._given_up.update(dict.fromkeys(range(max(self._next, first - MAX_HELD), first), missed))
+        self._hold_ms = max(self._hold_ms * FORGETS, FIRST_HOLD_MS)
         self._next = first + 1
         self.lost += missing
         held = self._held.pop(first)
