@@ -15,7 +15,7 @@ def serve(
     host: str = typer.Option("127.0.0.1", help="The address to listen on; 0.0.0.0 for all."),
     port: int = typer.Option(8080, help="For pages and tickets; worker i takes media at PORT+1+i."),
     workers: int = typer.Option(1, help="Processes that hold calls; one a core."),
-    dev: bool = typer.Option(False, "--dev", help="For trying out: this machine only, and its pages may call."),
+    dev: bool = typer.Option(False, "--dev/--no-dev", help="For trying out: this machine only, and its pages may call."),
     origin: list[str] = typer.Option([], help="Pages of this origin may call; may be given several times."),
     public_url: str = typer.Option("", help="Where callers reach this server through a proxy."),
     trusted_proxy: list[str] = typer.Option(

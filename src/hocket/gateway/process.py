@@ -40,7 +40,7 @@ class WorkerProcess:
 
     def __init__(self, number: int, secret: str, folder: Path, settings: Settings) -> None:
         self.number = number
-        self.id = f"{number}-{secrets.token_hex(8)}"
+        self.id = f"{number}-{secrets.token_hex(4)}"
         """Tickets name it, so that they are not taken by a later worker with the same number."""
         self.state: State = "starting"
         self.report: Report | None = None
@@ -169,5 +169,5 @@ class WorkerProcess:
 
 def check_folder(folder: Path) -> None:
     """Raise `MissingError` when the paths of sockets in it would be longer than the system allows."""
-    if len(str(folder / ("9" * 20 + ".sock"))) > 100:
+    if len(str(folder / ("999-12345678.sock"))) > 100:
         raise MissingError(f"{folder} is too long a path for sockets: set TMPDIR to a shorter one.")

@@ -31,6 +31,7 @@ from hocket.gateway.control import Control, Drain
 from hocket.gateway.media import MediaServer
 from hocket.gateway.pulse import Pulse
 from hocket.gateway.settings import Settings
+from hocket.gateway.shedding import Shedding
 from hocket.gateway.tickets import Tickets
 from hocket.gateway.watchdog import Watchdog
 
@@ -83,7 +84,8 @@ async def work(orders: Orders, lifeline: int) -> None:
         for rate in RATES:
             await assembly.prepare(rate, rate)
         loop = asyncio.get_running_loop()
-        pulse = Pulse(loop, watchdog=Watchdog())
+        pulse = Pulse(loop, assembly.wheel.lateness, Watchdog())
+        shedding = Shedding(lambda: pulse.lag_p95_ms, assembly.load)
         max_calls = settings.max_calls or CALLS_PER_CORE
         calls = Calls(assembly, Tickets(orders.secret, orders.id), max_calls=max_calls, pulse=pulse)
         carriers = CarrierSockets()
@@ -100,6 +102,8 @@ async def work(orders: Orders, lifeline: int) -> None:
         gc.freeze()
         pulse.start()
         opened.callback(pulse.stop)
+        shedding.start()
+        opened.callback(shedding.stop)
         await control.listen(orders.socket)
         opened.push_async_callback(control.close)
         order = await told.stop

@@ -1,0 +1,101 @@
+"""A worker as its front sees it, when it does not do what it should."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from hocket.errors import MissingError
+from hocket.gateway import process as module
+from hocket.gateway.process import WorkerProcess, check_folder
+from hocket.gateway.settings import Settings
+
+SECRET = "a secret of more than thirty-two bytes"
+
+
+def program(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this Python program run where a worker should."""
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{text}'\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+def worker_in(folder: Path) -> WorkerProcess:
+    return WorkerProcess(0, SECRET, folder, Settings(agent="", dev=True, port=0))
+
+
+def test_a_worker_that_never_gets_ready_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READY_S", 0.5)
+    program(tmp_path, "import time; time.sleep(600)", monkeypatch)
+
+    async def scenario() -> None:
+        worker = worker_in(tmp_path)
+        assert not await worker.start()
+        assert (worker.state, worker.exit_code) == ("gone", -9)
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_ends_at_once_did_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "raise SystemExit(2)", monkeypatch)
+
+    async def scenario() -> None:
+        worker = worker_in(tmp_path)
+        assert not await worker.start()
+        assert (worker.state, worker.exit_code) == ("gone", 2)
+
+    asyncio.run(scenario())
+
+
+HANGS = """
+import json, signal, socket, sys
+order = json.loads(sys.stdin.readline())
+server = socket.socket(socket.AF_UNIX)
+server.bind(order["socket"])
+server.listen()
+report = json.dumps({"port": 1, "live": 0, "max_calls": 1, "lag_p99_ms": 0, "refusal": None})
+one, _ = server.accept()
+one.recv(9999)
+one.send(f"HTTP/1.1 200 OK\\r\\nContent-Length: {len(report)}\\r\\n\\r\\n{report}".encode())
+signal.pause()
+""".replace("'", '"')
+
+
+def test_a_worker_that_hangs_is_asked_no_more_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.1)
+    monkeypatch.setattr(module, "HUNG_S", 0.5)
+    program(tmp_path, HANGS, monkeypatch)
+
+    async def scenario() -> None:
+        worker = worker_in(tmp_path)
+        assert await worker.start()
+        assert worker.report is not None
+        assert await worker.watch() == -9
+        assert worker.state == "gone"
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_takes_no_orders_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, HANGS, monkeypatch)
+
+    async def scenario() -> None:
+        worker = worker_in(tmp_path)
+        assert await worker.start()
+        monkeypatch.setattr(module, "ANSWER_S", 0.1)
+        watching = asyncio.ensure_future(worker.watch())
+        await worker.drain(60, "the test is over")
+        assert await watching == -9
+
+    asyncio.run(scenario())
+
+
+def test_a_folder_whose_path_is_too_long_for_sockets_is_said(tmp_path: Path) -> None:
+    check_folder(Path("/tmp/hocket-abcdefgh"))
+    with pytest.raises(MissingError, match="set TMPDIR"):
+        check_folder(tmp_path / ("a" * 100))
