@@ -94,15 +94,10 @@ class Voice:
         """`start`: random, of 47 bits, where the sequence numbers and timestamps begin. `send`: RTP, RTCP."""
         self._effort = effort
         self._encoder = OpusEncoder(library, rate, bitrate=START_BITRATE, complexity=effort.complexity)
-        self._payload_type = payload_type
         self._source = source
+        self._stream = _Stream(payload_type, source, start)
         self._send_media, self._send_control = send
-        self._sequence = start & 0x7FFF
-        self._timestamp = start >> 15 & 0xFFFFFFFF
-        self._sent_at = float("-inf")
         self._reported_at = float("-inf")
-        self._packets = self._octets = 0
-        self._speaking = False
         self.rate = Rate()
         self.path = Path()
 
@@ -115,24 +110,20 @@ class Voice:
             or encoder.complexity != self._effort.complexity
         ):
             encoder.adjust(bitrate=rate.bitrate, loss_percent=rate.loss_percent, complexity=self._effort.complexity)
-        self._packet(encoder.encode(samples), now)
+        self._send_media(self._stream.packet(encoder.encode(samples), now))
 
     def keep_alive(self, now: float, heard: Reception | None) -> None:
         """To be called every 100 ms or so: says that nothing is said, and reports."""
-        if now - self._sent_at > SILENCE_S or (self._speaking and now - self._sent_at > PAUSE_S):
-            self._packet(_SILENCE, now)
-            self._speaking = False
+        stream = self._stream
+        quiet = now - stream.sent_at
+        if quiet > SILENCE_S or (stream.speaking and quiet > PAUSE_S):
+            self._send_media(stream.packet(_SILENCE, now))
         if now - self._reported_at >= REPORT_S:
             self._reported_at = now
+            about = heard.report(now) if heard is not None else b""
             self._send_control(
                 write_sender_report(
-                    self._source,
-                    ntp_of(now),
-                    (self._timestamp + round((now - self._sent_at) * CLOCK_RATE)) & 0xFFFFFFFF,
-                    self._packets,
-                    self._octets,
-                    NAME,
-                    heard.report(now) if heard is not None else b"",
+                    self._source, ntp_of(now), stream.timestamp_at(now), stream.packets, stream.octets, NAME, about
                 )
             )
 
@@ -147,26 +138,41 @@ class Voice:
         """Say goodbye."""
         self._send_control(write_bye(self._source))
 
-    def _packet(self, payload: bytes, now: float) -> None:
-        pause = now - self._sent_at
-        marker = pause > PAUSE_S
-        self._speaking = payload is not _SILENCE
-        frames = max(1, round(pause * 1000 / FRAME_MS)) if marker and self._packets else 1
+
+class _Stream:
+    """The packets of one source, numbered and dated."""
+
+    __slots__ = ("_payload_type", "_sequence", "_source", "_timestamp", "octets", "packets", "sent_at", "speaking")
+
+    def __init__(self, payload_type: int, source: int, start: int) -> None:
+        self._payload_type = payload_type
+        self._source = source
+        self._sequence = start & 0x7FFF
+        self._timestamp = start >> 15 & 0xFFFFFFFF
+        self.sent_at = float("-inf")
+        self.packets = self.octets = 0
+        self.speaking = False
+        """Was the last packet sound?"""
+
+    def packet(self, payload: bytes, now: float) -> bytes:
+        """The next packet. After a pause its timestamp has gone on with the clock; before, only with the sound,
+        because frames are sent a little early or late."""
+        pause = now - self.sent_at
+        begins = pause > PAUSE_S
+        frames = max(1, round(pause * 1000 / FRAME_MS)) if begins and self.packets else 1
         self._timestamp = (self._timestamp + frames * _FRAME) & 0xFFFFFFFF
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._sent_at = now
-        self._packets += 1
-        self._octets += len(payload)
-        self._send_media(
-            write_rtp(
-                self._payload_type,
-                marker and self._speaking,
-                self._sequence,
-                self._timestamp,
-                self._source,
-                payload,
-            )
-        )
+        self.speaking = payload is not _SILENCE
+        self.sent_at = now
+        self.packets += 1
+        self.octets += len(payload)
+        marker = begins and self.speaking
+        return write_rtp(self._payload_type, marker, self._sequence, self._timestamp, self._source, payload)
+
+    def timestamp_at(self, now: float) -> int:
+        """What a packet would have that is sent at this time."""
+        since = round((now - self.sent_at) * CLOCK_RATE) if self.packets else 0
+        return (self._timestamp + since) & 0xFFFFFFFF
 
 
 class Path:
