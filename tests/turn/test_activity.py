@@ -65,7 +65,7 @@ def test_a_pause_is_told_once_and_armed_again_by_voice() -> None:
 def test_a_detector_that_stays_high_is_not_waited_for() -> None:
     edges = heard(voice=[(1000, 2000)], detected=[(1000, 2400)])
     assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped]
-    assert edges[-1] == (2160, SpeechStopped(2000 * MS))
+    assert edges[-1] == (2140, SpeechStopped(2000 * MS))
 
 
 def test_voice_under_a_detector_that_stayed_high_is_speech_again_at_once() -> None:

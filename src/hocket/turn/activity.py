@@ -22,9 +22,10 @@ costs a short pause and a voice that is not yielded to costs the caller's patien
 QUIET: Final = 80 * _MS
 """A level so long below that of voice is a pause and not the closure of a consonant."""
 
-STAYS_HIGH: Final = 150 * _MS
+STAYS_HIGH: Final = 130 * _MS
 """A detector that is still high so long after the last voice is not waited for: on recorded speech one in ten of its
-flips comes after 254 ms, and silence that is no pause is seldom so long."""
+flips comes after 160 ms and more, and silence that is no pause is seldom so long. Of the pauses in 61 recordings, as
+many are long enough to be taken for an end as with 150 ms (63; by telephone 76); with 110 ms it is four more."""
 
 BACK: Final = 200 * _MS
 """How far before its first window speech may have begun."""
