@@ -132,3 +132,36 @@ def test_marks_that_never_come_back_are_forgotten() -> None:
     assert playhead.echoed(1000, 1000.0)
     assert playhead.acknowledged == 1000 * RATE
     assert playhead.take_back(1000.0) == pytest.approx(0)
+
+
+def test_a_report_is_certain_and_the_rest_goes_by_time() -> None:
+    playhead = Playhead(RATE, patience_s=0.15)
+    for frame in range(50):
+        playhead.add(RATE // 50, frame * 0.02)
+        playhead.mark()
+    assert playhead.reported(RATE // 2, 0.53)
+    assert playhead.acknowledged == RATE // 2
+    assert not playhead.reported(RATE // 2, 0.6)
+    assert not playhead.reported(2 * RATE, 0.6)
+    assert playhead.take_back(0.65) == round(0.35 * RATE)
+
+
+def test_reports_that_are_late_put_the_player_behind() -> None:
+    playhead = Playhead(RATE, patience_s=0.15)
+    for frame in range(100):
+        playhead.add(RATE // 50, frame * 0.02)
+        playhead.mark()
+    playhead.reported(RATE // 10 + 7, 0.1 + 7 / RATE + 0.03)
+    playhead.reported(RATE, 1.23)  # 200 ms later than the first
+    assert playhead.take_back(1.23) == pytest.approx(RATE * 0.97, abs=2)
+
+
+def test_a_player_that_begins_anew_has_the_rest_before_it() -> None:
+    playhead = playing(2.0)
+    playhead.mark()
+    playhead.restart(RATE, 5.0)
+    assert playhead.acknowledged == RATE
+    assert playhead.silent_at == 6.0
+    assert playhead.take_back(5.0) == RATE
+    playhead.restart(RATE, 7.0)
+    assert playhead.take_back(7.0) == 0
