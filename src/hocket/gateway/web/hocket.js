@@ -25,6 +25,7 @@ export { CallError };
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2000;
+const FAILED = "Something in this page failed, so the call has ended. Reload the page and call again.";
 
 export class Call extends EventTarget {
   #options;
@@ -155,7 +156,7 @@ export class Call extends EventTarget {
         this.#resume.token = welcome.resume;
         return;
       } catch (error) {
-        if (!(error instanceof CallError) || error.kind === "refused") return this.#over(error);
+        if (!(error instanceof CallError) || (error.kind === "refused" && error.retryAfterS === null)) return this.#over(error);
         const left = until - performance.now();
         if (left <= 0) return this.#over(new CallError("lost", lostSentence(this.#resume.forS), 0));
         await this.#pause(Math.min(left, wait * (0.75 + Math.random() / 2)));
@@ -194,7 +195,8 @@ export class Call extends EventTarget {
     this.#line?.close();
     this.#sound?.close();
     const error = why instanceof Error ? why : null;
-    this.#tell("over", { reason: error ? error.message : why, error });
+    const reason = error instanceof CallError ? error.message : error ? FAILED : why;
+    this.#tell("over", { reason, error });
   }
 
   #tell(type, detail) {

@@ -1,5 +1,7 @@
 // A sentence that somebody has to read: an error, or what has changed.
 
+const SAID_BY_SERVER = / *Try again in [\d.]+ s\.$/; // the count-down says it
+
 export class Notice {
   #box;
   #timer = 0;
@@ -10,7 +12,7 @@ export class Notice {
 
   /** With `waitS` it counts down the seconds until trying again may help. */
   error(sentence, waitS = 0) {
-    this.#show(sentence, "error");
+    this.#show(waitS > 0 ? sentence.replace(SAID_BY_SERVER, "") : sentence, "error");
     if (waitS > 0) this.#countDown(Math.ceil(waitS));
   }
 

@@ -1,13 +1,14 @@
 // The stages of a turn, in the order and with the names of hocket's reports; `style.css` has their colours.
 
 export const ROWS = [
-  "vad", "silence", "confirm", "stt", "retrieval", "connect", "llm", "tts", "tool", "filler", "playout",
+  "vad", "silence", "turn", "confirm", "stt", "retrieval", "connect", "llm", "tts", "tool", "filler", "playout",
 ];
 
 /** What each part is, for people who meet it for the first time. */
 export const MEANING = {
   vad: "noticing that you fell silent",
   silence: "waiting whether you go on",
+  turn: "hearing whether that was the end",
   confirm: "making sure that you have finished",
   transcript: "waiting for the transcript",
   stt: "transcribing the rest",

@@ -27,12 +27,11 @@ export async function requestSession(server, kind) {
 }
 
 function refusal(response, body) {
-  const reason = body.message || body.reason || `The server answered with status ${response.status}.`;
   const retryAfterS = Number(body.retry_after_s ?? response.headers.get("Retry-After")) || null;
-  if (response.status === 503 || response.status === 429) {
-    return new CallError("refused", `No line is free right now. ${sentence(reason)}`, retryAfterS ?? 5);
-  }
-  return new CallError("refused", `The server gave no ticket for a call. ${sentence(reason)}`, retryAfterS);
+  const full = response.status === 503 || response.status === 429;
+  const what = full ? "No line is free right now." : "The server gave no ticket for a call.";
+  const why = body.message || body.reason;
+  return new CallError("refused", why ? `${what} ${sentence(why)}` : what, full ? (retryAfterS ?? 5) : retryAfterS);
 }
 
 function sentence(text) {

@@ -115,7 +115,7 @@ export class WebRtcLine {
       response = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ sdp: this.#peer.localDescription.sdp, type: "offer", ...opening }),
+        body: JSON.stringify({ sdp: this.#peer.localDescription.sdp, ...opening }),
         signal: AbortSignal.timeout(ANSWER_MS),
       });
     } catch {
@@ -123,7 +123,9 @@ export class WebRtcLine {
     }
     const body = await response.json().catch(() => ({}));
     if (response.ok) return body;
-    if (response.status === 503) throw new CallError("refused", body.reason ?? "No line is free.", body.retry_after_s ?? 5);
-    throw new CallError("unreachable", body.reason ?? `The offer was answered with status ${response.status}.`);
+    const why = body.message ?? `The offer was answered with status ${response.status}.`;
+    if (response.status === 503 || response.status === 429) throw new CallError("refused", why, body.retry_after_s ?? 5);
+    if (response.status === 403 || response.status === 404) throw new CallError("refused", why); // no such ticket, no such call
+    throw new CallError("unreachable", why, 0);
   }
 }
