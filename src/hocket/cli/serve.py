@@ -15,9 +15,12 @@ def serve(
     host: str = typer.Option("127.0.0.1", help="The address to listen on; 0.0.0.0 for all."),
     port: int = typer.Option(8080, help="For pages and tickets; worker i takes media at PORT+1+i."),
     workers: int = typer.Option(1, help="Processes that hold calls; one a core."),
-    dev: bool = typer.Option(False, "--dev/--no-dev", help="For trying out: this machine only, and its pages may call."),
+    dev: bool = typer.Option(
+        False, "--dev/--no-dev", help="For trying out: this machine only, and its pages may call."
+    ),
     origin: list[str] = typer.Option([], help="Pages of this origin may call; may be given several times."),
     public_url: str = typer.Option("", help="Where callers reach this server through a proxy."),
+    public_ip: str = typer.Option("", help="Where WebRTC reaches this server, if its own addresses are private."),
     trusted_proxy: list[str] = typer.Option(
         [], help="Address or network of a proxy whose X-Forwarded-For is believed; may be given several times."
     ),
@@ -45,6 +48,7 @@ def serve(
         dev=dev,
         origins=tuple(origin),
         public_url=public_url,
+        public_ip=public_ip,
         trusted_proxies=tuple(trusted_proxy),
         tls_cert=tls_cert,
         tls_key=tls_key,

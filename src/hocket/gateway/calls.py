@@ -16,6 +16,7 @@ from hocket.clock import unix_time
 from hocket.gateway.admission import Load, Refusal, refusal
 from hocket.gateway.tickets import Kind, Ticket, Tickets
 from hocket.observe.feed import Feed
+from hocket.observe.metrics import Meters, both
 from hocket.session.session import Session
 from hocket.stages.transport import Transport
 from hocket.trace.log import TraceLog
@@ -64,7 +65,15 @@ class LiveCall:
 class Calls:
     """Shared by everything in a worker that takes calls. See `admit`, `redeem`, `hold`, in this order."""
 
-    def __init__(self, assembly: Assembly, tickets: Tickets, *, max_calls: int, pulse: Pulse | None = None) -> None:
+    def __init__(
+        self,
+        assembly: Assembly,
+        tickets: Tickets,
+        *,
+        max_calls: int,
+        pulse: Pulse | None = None,
+        meters: Meters | None = None,
+    ) -> None:
         self.assembly = assembly
         self.max_calls = max_calls
         self.draining = False
@@ -73,6 +82,7 @@ class Calls:
         """Calls that were held to their end."""
         self._tickets = tickets
         self._pulse = pulse
+        self._meters = meters or Meters()
         self._live: dict[str, LiveCall] = {}
         self._resumable: dict[str, ResumableLine] = {}
         self._idle = asyncio.Event()
@@ -90,8 +100,12 @@ class Calls:
         return Load(self.live, self.max_calls, lag, not self.assembly.providers.has_room(), self.draining)
 
     def admit(self) -> Refusal | None:
-        """May a new call begin now? If None, `hold` it before the loop turns to anything else."""
-        return refusal(self.load)
+        """May a new call begin now? If None, `hold` it before the loop turns to anything else; else it is counted as
+        refused."""
+        found = refusal(self.load)
+        if found is not None:
+            self._meters.refused(found.reason)
+        return found
 
     def redeem(self, ticket: str, kind: Kind) -> Ticket:
         """What a ticket says; it is used up. Raises `TicketError` with a sentence for the caller's side."""
@@ -157,6 +171,7 @@ class Calls:
         parameters: dict[str, Any] | None,
         tell: Callable[[ServerMessage], None] | None,
     ) -> None:
+        meter = self._meters.call()
         try:
             call.task = asyncio.current_task()
             call.session = await self.assembly.session(
@@ -164,11 +179,12 @@ class Calls:
                 call_id=call.id,
                 caller=caller,
                 parameters=parameters,
-                trace=TraceLog(watch=Feed(tell).record if tell is not None else None),
+                trace=TraceLog(watch=both(meter.record, Feed(tell).record if tell is not None else None)),
             )
             _log_end(call.line, await call.session.run())
             self.ended += 1
         finally:
+            meter.over()
             self._over(call)
 
     def _over(self, call: LiveCall) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from hocket.errors import MissingError
-from hocket.gateway.admission import Refusal
+from hocket.gateway.admission import Refusal, refusal
 from hocket.gateway.calls import Calls
 
 try:
@@ -89,7 +89,7 @@ class Control:
 
     async def _answer_load(self, _: web.Request) -> web.Response:
         load = self._calls.load
-        report = Report(self._port, load.live, load.max_calls, load.lag_p99_ms, self._calls.admit())
+        report = Report(self._port, load.live, load.max_calls, load.lag_p99_ms, refusal(load))
         return _json(msgspec.json.encode(report))
 
     async def _answer_metrics(self, _: web.Request) -> web.Response:

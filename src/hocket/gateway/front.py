@@ -15,10 +15,11 @@ from aiohttp import web
 from hocket.gateway.addresses import Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.control import MAX_OFFER_BYTES
-from hocket.gateway.placing import media_url, web_url
+from hocket.gateway.placing import Placement, media_url, web_url
 from hocket.gateway.settings import Settings, is_loopback
-from hocket.gateway.tickets import EXPIRES_S, MAX_EXPIRES_S
+from hocket.gateway.tickets import EXPIRES_S, MAX_EXPIRES_S, Kind
 from hocket.gateway.workers import Workers
+from hocket.observe.metrics import Meters
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +57,31 @@ class SessionRequest(msgspec.Struct, frozen=True):
 class Front:
     """The application, on the workers it gives calls to."""
 
-    def __init__(self, settings: Settings, workers: Workers, render: Callable[[dict[int, bytes]], bytes]) -> None:
-        """`render`: the workers' figures -> the text of /metrics."""
+    def __init__(self, settings: Settings, workers: Workers, render: Callable[[dict[str, bytes]], bytes]) -> None:
+        """`render`: the figures of "front" and of each worker -> the text of /metrics."""
         self.proxies = Proxies(settings.trusted_proxies)
         self._settings = settings
         self._workers = workers
         self._render = render
+        self._meters = Meters()
+        """Of the calls that no worker was asked to take."""
         self._origins = Origins(settings.origins, dev=settings.dev)
         self._requests = Rate(REQUESTS_PER_S, REQUESTS_AT_ONCE)
         self._tickets = Rate(TICKETS_PER_S, TICKETS_AT_ONCE)
+
+    def place(
+        self,
+        kind: Kind,
+        *,
+        expires_s: float = EXPIRES_S,
+        caller: str = "",
+        parameters: dict[str, Any] | None = None,
+    ) -> Placement | Refusal:
+        """A `placing.Place`: as the workers say, and a refusal is counted."""
+        placed = self._workers.place(kind, expires_s=expires_s, caller=caller, parameters=parameters)
+        if isinstance(placed, Refusal):
+            self._meters.refused(placed.reason)
+        return placed
 
     def application(self) -> web.Application:
         """With its routes; more may be added."""
@@ -123,9 +140,7 @@ class Front:
         problem = _check(asked, with_key=with_key or self._settings.dev)
         if problem:
             return _problem(400, "body", problem)
-        placed = self._workers.place(
-            asked.kind, expires_s=asked.expires_s, caller=asked.caller, parameters=asked.parameters
-        )
+        placed = self.place(asked.kind, expires_s=asked.expires_s, caller=asked.caller, parameters=asked.parameters)
         if isinstance(placed, Refusal):
             return _refused(placed)
         settings, host = self._settings, request.host
@@ -187,7 +202,8 @@ class Front:
             return _problem(403, "forbidden", "Figures are for this network, or for who shows an API key.")
         running = self._workers.running
         found = await asyncio.gather(*(worker.metrics() for worker in running))
-        figures = {worker.number: body for worker, body in zip(running, found, strict=True) if body is not None}
+        figures = {str(worker.number): body for worker, body in zip(running, found, strict=True) if body is not None}
+        figures["front"] = msgspec.json.encode(self._meters.figures)
         return web.Response(
             body=self._render(figures), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )

@@ -22,6 +22,7 @@ from hocket.gateway.web.pages import add_page
 from hocket.gateway.webhooks import Webhooks
 from hocket.gateway.worker import more_files, new_loop, tls_context
 from hocket.gateway.workers import Workers
+from hocket.observe.prometheus import render
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,11 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, folder: Path, ready: Callable[[str], None]) -> None:
     workers = Workers(settings, settings.secrets.secret or new_secret(), folder)
-    front = Front(settings, workers, _no_figures)
+    front = Front(settings, workers, render)
     app = front.application()
     add_page(app, connect=_sources(settings))
     port = HttpPort(app, front.proxies, behind_proxy=bool(settings.trusted_proxies))
-    app.router.add_routes(Webhooks(workers.place, settings).routes())
+    app.router.add_routes(Webhooks(front.place, settings).routes())
     async with AsyncExitStack() as opened:
         opened.callback(workers.kill)
         await port.listen(settings.host, settings.port, tls_context(settings))
@@ -133,7 +134,3 @@ def _address(settings: Settings, port: int) -> str:
         return settings.public_url
     host = "localhost" if settings.host in ("127.0.0.1", "::1", "localhost") else settings.host
     return f"{'https' if settings.tls else 'http'}://{host}:{port}"
-
-
-def _no_figures(_: dict[int, bytes]) -> bytes:
-    return b""

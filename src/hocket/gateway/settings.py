@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Pages of these origins may call, such as "https://talk.example"."""
     public_url: str = ""
     """Where callers reach the front through a proxy; the proxy passes /w/<i>/... on to worker i."""
+    public_ip: str = ""
+    """Where callers' WebRTC reaches the workers, UDP at the ports of their media; empty: the addresses of `host`."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tls_cert: str = ""
@@ -100,6 +102,14 @@ def check(settings: Settings) -> None:
         )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Does this name or address stay on this machine?"""
     if host == "localhost":
@@ -128,6 +138,8 @@ def _check_values(settings: Settings) -> None:
             raise ConfigError(
                 f'--public-url is "{settings.public_url}": give an address such as https://voice.example.'
             )
+    if settings.public_ip and not _is_address(settings.public_ip):
+        raise ConfigError(f'--public-ip is "{settings.public_ip}": give an address such as 203.0.113.7.')
     for network in settings.trusted_proxies:
         try:
             ipaddress.ip_network(network)

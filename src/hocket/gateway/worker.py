@@ -24,16 +24,15 @@ from hocket.assembly import assemble
 from hocket.errors import HocketError, InputError, MissingError
 from hocket.gateway.admission import CALLS_PER_CORE
 from hocket.gateway.calls import Calls
-from hocket.gateway.carrier_socket import CarrierSockets
-from hocket.gateway.carriers import carrier_paths
-from hocket.gateway.client_socket import ClientSockets
 from hocket.gateway.control import Control, Drain
-from hocket.gateway.media import MediaServer
+from hocket.gateway.figures import Figures
+from hocket.gateway.lines import Lines
 from hocket.gateway.pulse import Pulse
 from hocket.gateway.settings import Settings
 from hocket.gateway.shedding import Shedding
 from hocket.gateway.tickets import Tickets
 from hocket.gateway.watchdog import Watchdog
+from hocket.observe.metrics import Meters
 
 log = logging.getLogger(__name__)
 
@@ -83,27 +82,23 @@ async def work(orders: Orders, lifeline: int) -> None:
         assembly = await opened.enter_async_context(assemble(agent))
         for rate in RATES:
             await assembly.prepare(rate, rate)
-        loop = asyncio.get_running_loop()
-        pulse = Pulse(loop, assembly.wheel.lateness, Watchdog())
-        shedding = Shedding(lambda: pulse.lag_p95_ms, assembly.load)
+        pulse = Pulse(asyncio.get_running_loop(), assembly.wheel.lateness, Watchdog())
+        meters = Meters()
         max_calls = settings.max_calls or CALLS_PER_CORE
-        calls = Calls(assembly, Tickets(orders.secret, orders.id), max_calls=max_calls, pulse=pulse)
-        carriers = CarrierSockets()
-        opened.push_async_callback(carriers.close)
-        clients = ClientSockets(calls)
-        opened.push_async_callback(clients.close)
-        paths = {"/ws": clients.listener, **carrier_paths(calls, carriers, settings, orders.number)}
-        media = MediaServer(orders.number, settings, max_calls, paths)
-        await media.listen(settings.host, orders.port, tls_context(settings))
-        opened.callback(media.close)
-        control = Control(calls, media.port, drain=told.drain, offer=None, metrics=lambda: b"{}")
+        tickets = Tickets(orders.secret, orders.id)
+        calls = Calls(assembly, tickets, max_calls=max_calls, pulse=pulse, meters=meters)
+        lines = Lines(calls, settings, orders.number)
+        opened.push_async_callback(lines.close)
+        port = await lines.open(orders.port, tls_context(settings))
+        figures = Figures(meters, pulse, assembly.load, assembly.providers.slots)
+        control = Control(calls, port, drain=told.drain, offer=lines.offer, metrics=figures.snapshot)
         # What is there now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        pulse.start()
-        opened.callback(pulse.stop)
-        shedding.start()
-        opened.callback(shedding.stop)
+        shedding = Shedding(lambda: pulse.lag_p95_ms, assembly.load)
+        for measuring in (pulse, shedding):
+            measuring.start()
+            opened.callback(measuring.stop)
         await control.listen(orders.socket)
         opened.push_async_callback(control.close)
         order = await told.stop

@@ -24,8 +24,9 @@ Value: TypeAlias = float | Mapping[str, float]
 Measured: TypeAlias = Histogram | Mapping[str, Histogram] | None
 
 
-def render(figures: Mapping[int, bytes]) -> bytes:
-    """Worker number -> its `WorkerMetrics` as JSON: the text of /metrics. Figures that cannot be read are left out."""
+def render(figures: Mapping[int, bytes] | Mapping[str, bytes]) -> bytes:
+    """Worker, such as its number, -> its `WorkerMetrics` as JSON: the text of /metrics. Figures that cannot be read are
+    left out."""
     workers = {}
     for number, body in figures.items():
         try:
