@@ -34,7 +34,7 @@ from tests.session.making import FakeLlm, FakeTts
 
 HOW_TO = ROOT / "docs" / "how-to"
 EXAMPLE_LINES = 60
-EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("agent.py"))
 PYTHON = [block for document in DOCUMENTS for block in blocks(document, "python")]
 COMMANDS = sorted({command for document in DOCUMENTS for _, command in commands(document)})
 

@@ -20,7 +20,7 @@ from tests.cli.small_stages import noise
 from tests.gateway.clients import Gateway, agent, gateway, until
 from tests.session.making import FakeTts, ramp
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "ask_a_gateway.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "clients" / "ask.py"
 
 
 class Told:
@@ -200,7 +200,7 @@ def test_hanging_up_while_the_connection_is_lost() -> None:
 
 
 def test_the_example_asks_and_keeps_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("ask_a_gateway", EXAMPLE)
+    spec = importlib.util.spec_from_file_location("ask", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
     example = importlib.util.module_from_spec(spec)

@@ -1,7 +1,7 @@
 """Ask an agent a question from a file, print the conversation, and keep the answer as a file.
 
     hocket serve --dev examples/harbour_kayaks/agent.py
-    python examples/ask_a_gateway.py http://localhost:8080 question.wav answer.wav
+    python examples/clients/ask.py http://localhost:8080 question.wav answer.wav
 
 Outside of --dev set HOCKET_API_KEY to one of the gateway's keys.
 """
