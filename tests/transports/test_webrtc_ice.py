@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 
 import pytest
 from aioice.candidate import Candidate
 from aioice.ice import Connection
-from aioice.stun import Class, Message, Method
+from aioice.stun import Class, Message, Method, parse_message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -213,4 +214,24 @@ def test_without_addresses_all_of_this_machine_are_listened_at(monkeypatch: pyte
         assert [each.told for each in sockets._sockets] == ["127.0.0.1"]
         sockets.close()
 
+    asyncio.run(scenario())
+
+
+def test_a_check_for_nobody_is_dropped_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def parse(data: bytes) -> Message:
+        parsed.append(data)
+        return parse_message(data)
+
+    async def scenario() -> None:
+        async with World() as world:
+            slow = struct.pack("!HH", 0x0020, 20) + b"\0\2" + bytes(18)  # an address of IPv6 takes longest to read
+            world.arrives(struct.pack("!HHI12s", 1, 50 * len(slow), 0x2112A442, bytes(12)) + 50 * slow)
+            world.arrives(world.check(name="nobody:caller"))
+            assert parsed == []
+            world.arrives(world.check())
+            assert len(parsed) == 1
+
+    monkeypatch.setattr(webrtc_ice, "parse_message", parse)
     asyncio.run(scenario())

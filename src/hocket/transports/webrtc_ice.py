@@ -46,6 +46,10 @@ RECEIVE_BUFFER: Final = 1 << 21
 UNSENT_BYTES: Final = 64 * 1024
 """A socket that takes no more loses frames instead of keeping them."""
 
+MAX_ATTRIBUTES: Final = 12
+"""Of a check; browsers' have some eight."""
+
+_USERNAME: Final = 0x0006
 _NAME_LENGTH: Final = 12
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -137,15 +141,17 @@ class _Socket(asyncio.DatagramProtocol):
         """Somebody's port is closed; silence says that as well."""
 
     def _check(self, data: bytes, address: Address) -> None:
+        call, transaction = self._calls.get(_called(data)), self.transactions.get(data[8:20])
+        if call is None and transaction is None:
+            return  # before it is parsed, which takes up to half a millisecond
         try:
             message = parse_message(data)
         except (ValueError, struct.error, IndexError):
             return
         if message.message_class == Class.REQUEST:
-            call = self._calls.get(str(message.attributes.get("USERNAME", "")).partition(":")[0])
             if call is not None:
                 call.checked(message, address, self)
-        elif (transaction := self.transactions.get(message.transaction_id)) is not None:
+        elif transaction is not None:
             transaction.response_received(message, address)
 
 
@@ -239,6 +245,17 @@ class _Route(StunProtocol):
 
     async def close(self) -> None:
         """The socket is the other calls' too."""
+
+
+def _called(data: bytes) -> str:
+    """Our name in a check (RFC 8445, 7.1.1), which stands among the first attributes; empty if it does not."""
+    at = 20
+    for _ in range(MAX_ATTRIBUTES):
+        kind, length = int.from_bytes(data[at : at + 2]), int.from_bytes(data[at + 2 : at + 4])
+        if kind == _USERNAME:
+            return data[at + 4 : at + 4 + length].partition(b":")[0].decode("latin-1")
+        at += 4 + length + -length % 4
+    return ""
 
 
 def _host_addresses() -> list[str]:
