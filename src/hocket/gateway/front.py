@@ -12,14 +12,16 @@ from typing import Any, Final, Literal
 import msgspec
 from aiohttp import web
 
+from hocket.clock import SECOND, cpu_time
 from hocket.gateway.addresses import Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.control import MAX_OFFER_BYTES
+from hocket.gateway.figures import resident_bytes
 from hocket.gateway.placing import Placement, media_url, web_url
 from hocket.gateway.settings import Settings, is_loopback
 from hocket.gateway.tickets import EXPIRES_S, MAX_EXPIRES_S, Kind
 from hocket.gateway.workers import Workers
-from hocket.observe.metrics import Meters
+from hocket.observe.metrics import Meters, ProcessFigures
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +205,7 @@ class Front:
         running = self._workers.running
         found = await asyncio.gather(*(worker.metrics() for worker in running))
         figures = {str(worker.number): body for worker, body in zip(running, found, strict=True) if body is not None}
+        self._meters.figures.process = ProcessFigures(memory_bytes=resident_bytes(), cpu_s=cpu_time() / SECOND)
         figures["front"] = msgspec.json.encode(self._meters.figures)
         return web.Response(
             body=self._render(figures), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
