@@ -92,6 +92,16 @@ def test_a_voice_ends_to_the_frame_and_quiet_is_counted_from_there() -> None:
     assert level.quiet_ms == 100
 
 
+def test_a_voice_just_above_the_noise_is_not_loud() -> None:
+    level = VoiceLevel(RATE)
+    at = feed(level, noise(-60, 1))
+    at = feed(level, noise(-47.5, 0.1), at)
+    assert (level.last_voice_end, level.last_loud_end) == (at, 0)
+    at = loud = feed(level, noise(-40, 0.1), at)
+    at = feed(level, noise(-60, 0.1), at)
+    assert (level.last_voice_end, level.last_loud_end) == (loud, loud)
+
+
 def last_voice_error_ms(clip: speech.Clip) -> float | None:
     """What walking back from 200 ms after the labelled end finds, against the label."""
     assert clip.auto_vad

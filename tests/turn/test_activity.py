@@ -23,7 +23,7 @@ def heard(voice: Spans, detected: Spans, until: int = 3000) -> list[tuple[int, E
         told: list[Edge | None] = []
         if now % LEVEL == 0:
             last_voice = max((min(now, end) // 10 * 10 for start, end in voice if start < now), default=0)
-            told.append(activity.level(now * MS, last_voice * MS))
+            told.append(activity.level(now * MS, last_voice * MS, last_voice * MS))
         if now % WINDOW == 0:
             high = any(start < now <= end for start, end in detected)
             told.append(activity.window((now - WINDOW) * MS, now * MS, 0.9 if high else 0.1))
@@ -140,8 +140,22 @@ def test_whatever_is_heard_edges_alternate_and_times_go_on(voice: Spans, detecte
                 at = last_speech
 
 
-def test_a_soft_onset_counts_while_the_agent_is_heard() -> None:
-    for overlapping in (False, True):
-        activity = Activity()
-        activity.overlapping = overlapping
-        assert (activity.window(0, 32 * MS, 0.35) is not None) is overlapping
+@pytest.mark.parametrize(
+    ("probability", "loud_ms", "overlapping", "speech"),
+    [
+        (0.35, 0, False, False),
+        (0.35, 0, True, True),
+        (0.2, 0, True, False),
+        (0.2, 1000, True, True),  # loud just now: a suspicion is enough
+        (0.2, 1000, False, False),  # nobody is talked over, so there is time
+        (0.2, 960, True, False),  # loud a while ago
+        (0.1, 1000, True, False),
+    ],
+)
+def test_a_soft_onset_counts_while_the_agent_is_heard_and_a_softer_one_if_it_is_loud(
+    probability: float, loud_ms: int, overlapping: bool, speech: bool
+) -> None:
+    activity = Activity()
+    activity.overlapping = overlapping
+    activity.level(1000 * MS, loud_ms * MS, loud_ms * MS)
+    assert (activity.window(984 * MS, 1016 * MS, probability) is not None) is speech

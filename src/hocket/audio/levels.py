@@ -15,6 +15,9 @@ SILENCE_DBFS = -100.0
 VOICE_ABOVE_FLOOR_DB = 10.0
 """A 10 ms frame this far above the noise floor counts as voice."""
 
+LOUD_ABOVE_FLOOR_DB = 15.0
+"""A 10 ms frame this far above the noise floor is loud: hardly any noise of a room is."""
+
 _FULL_SCALE_POWER = 32768.0**2
 _SILENCE_POWER = _FULL_SCALE_POWER * 10 ** (SILENCE_DBFS / 10)
 
@@ -83,6 +86,8 @@ class VoiceLevel:
         self.floor = NoiseFloor()
         self.last_voice_end = 0
         """Media time just after the last 10 ms frame that counted as voice; 0 before there was any."""
+        self.last_loud_end = 0
+        """The same of the last loud one."""
         self._rate = rate
         self._end = 0
 
@@ -100,6 +105,9 @@ class VoiceLevel:
             dbfs = _dbfs(part)
             at += len(part)
             floor.push(dbfs)
-            if dbfs > floor.dbfs + VOICE_ABOVE_FLOOR_DB:
+            above = dbfs - floor.dbfs
+            if above > VOICE_ABOVE_FLOOR_DB:
                 self.last_voice_end = at
+                if above > LOUD_ABOVE_FLOOR_DB:
+                    self.last_loud_end = at
         self._end = at

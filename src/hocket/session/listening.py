@@ -62,14 +62,16 @@ class Listening:
 
     def hear(self, frame: Frame) -> None:
         """Take a frame. Runs 50 times a second for every call."""
-        self._recogniser.push(frame)
+        level = self._level
+        level.push(frame.samples, frame.at)
+        # Whoever wants to know where somebody spoke need not measure it again.
+        self._recogniser.push(frame.with_voice_until(level.last_voice_end))
         if self._endings is not None:
             self._endings.push(frame)
         if self._detector is not None:
             self._detector.push(frame)
-        level = self._level
-        level.push(frame.samples, frame.at)
-        self._tell(self._activity.level(self._time(frame.end), self._time(level.last_voice_end)))
+        voice, loud = self._time(level.last_voice_end), self._time(level.last_loud_end)
+        self._tell(self._activity.level(self._time(frame.end), voice, loud))
 
     def finalize(self) -> None:
         """Ask the recogniser for a final."""

@@ -19,6 +19,14 @@ OVERLAP_THRESHOLD: Final = 0.3
 """The same while the agent is heard: soft first sounds ("s", "f") are worth yielding to, because a yield for nothing
 costs a short pause and a voice that is not yielded to costs the caller's patience."""
 
+LOUD_OVERLAP_THRESHOLD: Final = 0.15
+"""And while the line is loud besides: a detector that begins to suspect a voice is then mostly right. One in ten
+onsets of recorded people was found after 117 ms, and is after 88 ms; three minutes of babble bring 14 yields instead
+of 12, and noises and echoes as many as before."""
+
+LOUD_LASTS: Final = 50 * _MS
+"""So long after its last loud 10 ms a line is loud."""
+
 QUIET: Final = 80 * _MS
 """A level so long below that of voice is a pause and not the closure of a consonant."""
 
@@ -41,6 +49,7 @@ class Activity:
 
     __slots__ = (
         "_known",
+        "_last_loud",
         "_last_voice",
         "_lingers",
         "_onset",
@@ -60,14 +69,16 @@ class Activity:
         self._onset = 0
         self._voice_began = 0  # after the last quiet
         self._last_voice = 0
+        self._last_loud = 0
         self._known = 0  # the level is known up to here
         self._stopped = 0  # the last speech before this
 
-    def level(self, end: int, last_voice: int) -> Edge | None:
-        """The level up to `end` is known; voice was last heard at `last_voice` (its end)."""
+    def level(self, end: int, last_voice: int, last_loud: int) -> Edge | None:
+        """The level up to `end` is known; it was last that of voice, and loud, at these times (their ends)."""
         if last_voice - self._last_voice > QUIET:
             self._voice_began = max(last_voice - 20 * _MS, self._last_voice)
         self._last_voice = last_voice
+        self._last_loud = last_loud
         self._known = end
         if not self.speaking:
             return None
@@ -84,7 +95,7 @@ class Activity:
 
     def window(self, start: int, end: int, probability: float) -> Edge | None:
         """The detector's verdict on the audio from `start` to `end`."""
-        if probability >= (OVERLAP_THRESHOLD if self.overlapping else THRESHOLD):
+        if probability >= self._threshold(end):
             if self.speaking or (self._lingers and self._last_voice <= self._stopped):
                 return None
             self.speaking = True
@@ -95,6 +106,11 @@ class Activity:
             return SpeechStarted(self._onset)
         self._lingers = False
         return self._stop(self._last_speech(end)) if self.speaking else None
+
+    def _threshold(self, end: int) -> float:
+        if not self.overlapping:
+            return THRESHOLD
+        return LOUD_OVERLAP_THRESHOLD if end - self._last_loud < LOUD_LASTS else OVERLAP_THRESHOLD
 
     def _stop(self, last_speech: int) -> SpeechStopped:
         self.speaking = self._paused = False
