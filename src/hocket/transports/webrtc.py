@@ -123,12 +123,14 @@ class WebRtcLine:
         self._receiver: Receiver | None = None
         self._hearing = Hearing(shared.library, INPUT_RATE, self._heard, self._pressed)
         self._sent = Sent(OUTPUT_RATE)
-        self._reported = 0
         self._messages = 0.0
         self._state: State | None = None
         self._absence: _Absence | None = None
         """While the caller is away."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._returns: dict[asyncio.Task[None], WebRtcPeer] = {}
+        """Connections that are being made."""
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        """Connections that are being closed."""
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._over = ""
@@ -141,8 +143,8 @@ class WebRtcLine:
 
     @property
     def returning(self) -> int:
-        """Connections that are being made, or closed."""
-        return len(self._tasks)
+        """Connections that are being made."""
+        return len(self._returns)
 
     async def start(self, receiver: Receiver) -> None:
         """Wait for the caller's connection and begin to deliver their frames. Raises `TransportError`."""
@@ -198,28 +200,33 @@ class WebRtcLine:
                 self._report()
         finally:
             self._end("The call is over.")
-            if self._tasks:
-                await asyncio.wait(self._tasks)  # bounded by the peer's own CLOSE_S
+            if tasks := {*self._goodbyes, *self._returns}:
+                await asyncio.wait(tasks)  # bounded by the peers' own CLOSE_S
 
     def attach(self, peer: WebRtcPeer) -> None:
         """The caller comes back on this connection, once it is there; nothing comes of it when the call is over."""
-        over = self._over or self._closing or self._receiver is None
-        self._spawn(peer.close() if over else self._return(peer))
+        if self._over or self._closing or self._receiver is None:
+            self._say_goodbye(peer)
+        else:
+            task = asyncio.get_running_loop().create_task(self._return(peer), name="webrtc return")
+            self._returns[task] = peer
+            task.add_done_callback(self._returns.pop)
 
     async def _return(self, peer: WebRtcPeer) -> None:
         try:
             await peer.link.connect(_Ears(self, peer))
+            if self._over or self._closing:
+                return
+            self._lose()
+            self._drop_peer()
+            self._peer = peer
+            self._hearing.begin(peer.link.offer.opus, peer.link.offer.keys)
+            self._found()
         except TransportError:
-            await peer.close()
-            return  # the line waits on for another
-        if self._over or self._closing:
-            await peer.close()
-            return
-        self._lose()
-        self._drop_peer()
-        self._peer = peer
-        self._hearing.begin(peer.link.offer.opus, peer.link.offer.keys)
-        self._found()
+            pass  # the line waits on for another
+        finally:
+            if self._peer is not peer:
+                await peer.close()
 
     # -- what a connection tells, by `_Ears`
 
@@ -298,15 +305,15 @@ class WebRtcLine:
     def _arrived(self, when: float) -> int:
         """The position that had sounded by then, as far as one can tell."""
         delay = self._peer.voice.path.delay_s if self._peer is not None else 0.0
-        return max(self._reported, self._sent.by(when - delay))
+        return max(self._sent.reported, self._sent.by(when - delay))
 
     def _report(self) -> None:
         peer = self._peer
         if peer is None or self._receiver is None:
             return
         position = self._arrived(self._now())
-        if position > self._reported:
-            self._reported = position
+        if position > self._sent.reported:
+            self._sent.reported = position
             self._receiver.played(position, peer.voice.path.bound_ms, "estimated")
 
     def _lose(self, since: float | None = None) -> None:
@@ -327,12 +334,12 @@ class WebRtcLine:
     def _drop_peer(self) -> None:
         peer, self._peer = self._peer, None
         if peer is not None:
-            self._spawn(peer.close())
+            self._say_goodbye(peer)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="webrtc connection")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _say_goodbye(self, peer: WebRtcPeer) -> None:
+        task = asyncio.get_running_loop().create_task(peer.close(), name="webrtc goodbye")
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
 
     def _end(self, reason: str) -> None:
         if self._over:
@@ -341,6 +348,8 @@ class WebRtcLine:
         if self._timer is not None:
             self._timer.cancel()
         self._hearing.stop()
+        for peer in self._returns.values():
+            self._say_goodbye(peer)
         if self._peer is not None:
             self._peer.link.send_text(written(Bye(reason)))
         self._drop_peer()

@@ -210,13 +210,15 @@ class Path:
 class Sent:
     """Which samples were sent when. Positions count samples that were sent and not taken back."""
 
-    __slots__ = ("_log", "_rate", "position")
+    __slots__ = ("_log", "_rate", "position", "reported")
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._log: deque[tuple[float, int, int]] = deque(maxlen=_LOG)
         """When they began to be on their way, position, count."""
         self.position = 0
+        self.reported = 0
+        """All before it is said to have sounded."""
 
     @property
     def last_at(self) -> float:
