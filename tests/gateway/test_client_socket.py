@@ -317,6 +317,7 @@ def test_who_does_not_read_is_lost_and_may_come_back(monkeypatch: pytest.MonkeyP
     async def scenario() -> None:
         async with gateway(_talkative()) as server, dialled(server) as slow:
             welcome = await hello(server, slow)
+            await _begun(server)
             (connection,) = server.sockets._open
             transport = connection._transport
             assert transport is not None
@@ -330,6 +331,8 @@ def test_who_does_not_read_is_lost_and_may_come_back(monkeypatch: pytest.MonkeyP
                 connection.send(bytes(60_000))
                 await asyncio.sleep(0)
             assert server.calls.live == 1
+            (line,) = server.calls._resumable.values()
+            await until(lambda: getattr(line, "_socket", connection) is None)
             async with dialled(server) as again:
                 assert (await hello(server, again, resume=welcome["resume"]))["type"] == "welcome"
                 await again.send_str(HANG_UP)

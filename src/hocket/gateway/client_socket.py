@@ -133,8 +133,6 @@ class ClientSocket(WSListener):
         transport.send(WSMsgType.TEXT if isinstance(message, str) else WSMsgType.BINARY, message)
         if transport.underlying_transport.get_write_buffer_size() > UNSENT_BYTES:
             self._closing = True
-            # Later, because the line is in the middle of sending.
-            self._loop.call_soon(self._lost, "The client does not read what it is sent.")
             transport.disconnect(graceful=False)
 
     def offer(self, text: str) -> None:
@@ -184,7 +182,9 @@ class ClientSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._no_deadline()
         self._open.discard(self)
-        self._lost("The connection broke off.")
+        line, self._line = self._line, None
+        if line is not None:
+            line.gone("The connection broke off.")
 
     def pause_writing(self) -> None:
         """Nothing: what is unsent is measured at every write."""
@@ -221,11 +221,6 @@ class ClientSocket(WSListener):
     def _refuse(self, refused: Refused) -> None:
         self.send(written(refused))
         self.close(BROKE_RULES if refused.retry_after_s is None else TRY_AGAIN_LATER)
-
-    def _lost(self, reason: str) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            line.gone(reason)
 
     def _deadline(self, seconds: float, then: Callable[..., object], *arguments: object) -> None:
         self._no_deadline()
