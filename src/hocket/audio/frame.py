@@ -27,6 +27,9 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     ulaw: bytes = b""
     """The samples in mu-law, where they came so; `hocket.audio.g711.ulaw_of` makes it where they did not."""
 
+    voiced: int | None = None
+    """Up to which of its samples the level tells of a voice; 0: of none; None: nobody has looked."""
+
     @property
     def end(self) -> int:
         """Media time just after the last sample."""
@@ -35,6 +38,10 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     @property
     def duration_ms(self) -> float:
         return len(self.samples) * 1000 / self.rate
+
+    def with_voice_until(self, at: int) -> Frame:
+        """The same, when the last voice of the stream so far ended at this media time."""
+        return Frame(self.samples, self.rate, self.at, self.ulaw, at - self.at if at > self.at else 0)
 
 
 def silence(samples: int) -> Samples:

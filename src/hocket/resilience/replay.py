@@ -65,13 +65,19 @@ class Backlog:
         at = self.end
         self._media = frame.at - at
         self._ring.append(np.frombuffer(ulaw_of(frame), np.uint8))
-        self._level.push(frame.samples, at)
-        until = self._level.last_voice_end
+        until = at + self._voiced(frame)
         if until > at:
             joins = self._voice and at <= self._voice[-1][1] + 2 * self.edge
             self._voice.append((self._voice.pop()[0] if joins else at, until))
         while self._voice and self._voice[0][1] <= self.start:
             self._voice.popleft()
+
+    def _voiced(self, frame: Frame) -> int:
+        """Up to which of its samples a frame has voice."""
+        if frame.voiced is not None:
+            return frame.voiced
+        self._level.push(frame.samples, frame.at)
+        return max(0, self._level.last_voice_end - frame.at)
 
     def voiced(self, start: int, end: int) -> int:
         """How many of these samples lie in voice."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -53,25 +52,25 @@ class Incoming:
         self._at = 0
         self._held: dict[int, MediaBody] = {}
 
-    def frames(self, media: MediaBody) -> Iterator[Frame]:
+    def frames(self, media: MediaBody) -> list[Frame]:
         """The frames that are full with this message. One that comes after silence has taken its place is dropped."""
-        if self._by == "time":
-            if media.chunk > self._chunk:
-                yield from self._take(media, self._missing_time(media.timestamp * RATE // 1000))
-            return
         if media.chunk <= self._chunk:
-            return
+            return []
+        if self._by == "time":
+            return self._take(media, self._missing_time(media.timestamp * RATE // 1000))
         self._held[media.chunk] = media
+        frames: list[Frame] = []
         while self._held:
             chunk = min(self._held)
             expected = self._chunk < 0 or chunk == self._chunk + 1
             if not expected and len(self._held) <= MAX_HELD:
-                return
+                break
             found = self._held.pop(chunk)
             lost = 0 if expected else chunk - self._chunk - 1
-            yield from self._take(found, min(lost * len(found.payload), MAX_CONCEALED))
+            frames += self._take(found, min(lost * len(found.payload), MAX_CONCEALED))
+        return frames
 
-    def _take(self, media: MediaBody, missing: int) -> Iterator[Frame]:
+    def _take(self, media: MediaBody, missing: int) -> list[Frame]:
         self._chunk = media.chunk
         data = media.payload
         self._taken += missing + len(data)
@@ -79,10 +78,9 @@ class Incoming:
             data = self._rest + _SILENCE * missing + data
         whole = len(data) - len(data) % FRAME
         self._rest = data[whole:]
-        for start in range(0, whole, FRAME):
-            ulaw = data[start : start + FRAME]
-            yield Frame(decode_ulaw(ulaw), RATE, self._at, ulaw)
-            self._at += FRAME
+        at, self._at = self._at, self._at + whole
+        pieces = (data[start : start + FRAME] for start in range(0, whole, FRAME)) if whole > FRAME else (data[:whole],)
+        return [Frame(decode_ulaw(ulaw), RATE, at + index * FRAME, ulaw) for index, ulaw in enumerate(pieces) if ulaw]
 
     def _missing_time(self, begins: int) -> int:
         """How many samples are missing before those that begin at this media time. Less than a frame is jitter of
