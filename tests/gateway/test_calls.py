@@ -216,7 +216,9 @@ def test_a_call_that_does_not_say_goodbye_is_cancelled() -> None:
             (call,) = calls._live.values()
             assert call.session is not None
             call.session.end = lambda *_: None  # type: ignore[method-assign]
+            began = asyncio.get_running_loop().time()
             assert await calls.drained(5, "the server stops") == 1
+            assert asyncio.get_running_loop().time() - began < 5 + GOODBYE_S + 1
             await asyncio.wait({task})
             assert calls.live == 0
 
