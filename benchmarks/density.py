@@ -6,7 +6,7 @@ fewer than 0.5 % of its calls fail and the response latency's p95 is within 25 %
 side is the busy one, the level is marked as not clean, and the calls that the core would hold are an extrapolation
 from the highest clean level.
 
-    python -m benchmarks.density [--levels 1,10,50,100,150,200] [--turns 8] [--quick]
+    python -m benchmarks.density [--levels 1,10,50,100,150,200] [--turns 7] [--quick]
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from benchmarks.latency.systems import System, running
 RESULTS: Final = Path(__file__).parent / "results" / "density.json"
 LEVELS: Final = (1, 10, 50, 100, 150, 200)
 QUICK: Final = (1, 20)
-SCRIPTS: Final = 12
-ALONE_TURNS: Final = 40
-"""Of the single call, for a p95 to compare with."""
+SCRIPTS: Final = 6
+"""Different calls; a single one says what all of them say, so that its p95 is one of the same turns."""
 
 FAILED_PART: Final = 0.005
 SLOWER: Final = 1.25
@@ -50,11 +49,12 @@ class Result(msgspec.Struct):
     """Calls that would fill the server's core at the cost of the highest clean level; None if a level filled it."""
 
 
-async def measure(counts: list[int], turns: int, alone_turns: int, seed: int) -> list[Level]:
+async def measure(counts: list[int], turns: int, seed: int) -> list[Level]:
     levels = []
+    spoken = await saying.turns(SCRIPTS * turns, seed)
     with tempfile.TemporaryDirectory(prefix="hocket-density-") as folder:
         for count in counts:
-            calls = await saying.said(min(count, SCRIPTS), alone_turns if count == 1 else turns, seed)
+            calls = saying.calls(spoken, len(spoken) if count == 1 else turns, seed)
             path = processes.stored(Path(folder), calls)
             async with processes.wires(path, seed) as wires, running(System("hocket"), wires.arguments) as server:
                 scripts = [call.script() for call in calls]
@@ -108,16 +108,15 @@ def show(result: Result) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--levels", type=lambda text: [int(one) for one in text.split(",")], default=list(LEVELS))
-    parser.add_argument("--turns", type=int, default=8, help="of every call; a turn takes 8 s")
-    parser.add_argument("--alone-turns", type=int, default=ALONE_TURNS, help="of the single call")
+    parser.add_argument("--turns", type=int, default=7, help="of every call; a turn takes 8 s")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="two small levels, two minutes, and store nothing")
+    parser.add_argument("--quick", action="store_true", help="two small levels, three minutes, and store nothing")
     options = parser.parse_args()
     if options.quick:
-        options.levels, options.turns, options.alone_turns = list(QUICK), 5, 5
+        options.levels, options.turns = list(QUICK), 2
     if not systems.keep_off_the_systems_core():
         print("There is only one core: everything shares it, and the figures say little.")
-    levels = uvloop.run(measure(options.levels, options.turns, options.alone_turns, options.seed))
+    levels = uvloop.run(measure(options.levels, options.turns, options.seed))
     result = Result((__doc__ or "").splitlines()[0], levels, held(levels), extrapolated(levels))
     if not options.quick:
         RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")

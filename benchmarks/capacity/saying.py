@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -37,23 +37,24 @@ class Said(msgspec.Struct, frozen=True):
         return script(self.ulaw, self.turns)
 
 
-async def said(count: int, turns: int, seed: int) -> list[Said]:
-    """So many calls of so many turns, all different, in the voices there are. Without pauses in mid-sentence: a turn
-    has one answer."""
-    rng, voices = Random(seed), speech.voices()
+async def turns(count: int, seed: int) -> list[speech.Turn]:
+    """So many different sentences, in the voices there are. Without pauses in mid-sentence: a turn has one answer."""
+    rng, voices = Random(seed), cycle(speech.voices())
     plain = [one for lines in SCRIPTS.values() for one in lines if "..." not in one and "|" not in one]
-    return [
-        _said(await speech.spoken(rng.sample(plain, min(turns, len(plain))), voice, rng), turns, rng.getrandbits(32))
-        for voice in islice(cycle(voices), count)
-    ]
+    return [await next(voices).turn(one, rng) for one in rng.sample(plain, count)]
 
 
-def _said(spoken: Sequence[speech.Turn], turns: int, seed: int) -> Said:
+def calls(spoken: Sequence[speech.Turn], each: int, seed: int) -> list[Said]:
+    """The turns as calls of so many turns each."""
+    return [_said(spoken[at : at + each], seed + at) for at in range(0, len(spoken), each)]
+
+
+def _said(spoken: Sequence[speech.Turn], seed: int) -> Said:
     rng = Random(seed)
-    samples = speech.line_noise(seed, (FIRST_MS + turns * PERIOD_MS) // 1000).astype(np.int32)
+    samples = speech.line_noise(seed, (FIRST_MS + len(spoken) * PERIOD_MS) // 1000).astype(np.int32)
     words: list[Word] = []
     found: list[Turn] = []
-    for number, turn in zip(range(turns), cycle(spoken)):
+    for number, turn in enumerate(spoken):
         # In mid-frame, as people do.
         start = (FIRST_MS + number * PERIOD_MS + rng.randrange(-100, 100)) * MS
         samples[start : start + len(turn.samples)] += turn.samples

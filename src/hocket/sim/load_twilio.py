@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -33,6 +34,9 @@ ANSWER_S: Final = 5.0
 STREAM_SID: Final = "MZ" + "0" * 32
 """The same for all: a server knows its calls by their connections."""
 
+NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
+"""Of a stream's `<Parameter>`s, where there are none."""
+
 _QUIET: Final = bytes(np.flatnonzero(np.abs(decode_ulaw(bytes(range(256))).astype(np.int32)) < AUDIBLE).tolist())
 
 Ended: TypeAlias = Literal["", "caller", "server", "refused"]
@@ -47,13 +51,20 @@ def script(ulaw: bytes, turns: tuple[Turn, ...]) -> Script:
 class LoadPhone:
     """The caller's end without a socket. Times are seconds of the loop; messages go out by `send`."""
 
-    def __init__(self, call_sid: str, script: Script, send: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        call_sid: str,
+        script: Script,
+        send: Callable[[str], object],
+        parameters: Mapping[str, str] = NO_PARAMETERS,
+    ) -> None:
         self.began_s = 0.0
         """When the first sample was said, as intended."""
         self.said = 0
         """Frames so far."""
         self.heard = Heard()
         self._call_sid = call_sid
+        self._parameters = dict(parameters)
         self._script = script
         self._send = send
         self._silent_at = 0.0
@@ -67,7 +78,7 @@ class LoadPhone:
             "streamSid": STREAM_SID,
             "callSid": self._call_sid,
             "tracks": ["inbound"],
-            "customParameters": {},
+            "customParameters": self._parameters,
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": RATE, "channels": 1},
         }
         start = {"event": "start", "sequenceNumber": "1", "streamSid": STREAM_SID, "start": about}
@@ -127,12 +138,14 @@ class LoadPhone:
 class LoadCall(WSListener):
     """One call over a connection of its own."""
 
-    def __init__(self, url: str, call_sid: str, script: Script, pacer: Pacer) -> None:
+    def __init__(
+        self, url: str, call_sid: str, script: Script, pacer: Pacer, parameters: Mapping[str, str] = NO_PARAMETERS
+    ) -> None:
         self.ended: Ended = ""
         """Who ended it; refused: the server accepted no connection, or hung up before it said anything."""
         self.refused_s: float | None = None
         """How long the refusal took."""
-        self.phone = LoadPhone(call_sid, script, self._send)
+        self.phone = LoadPhone(call_sid, script, self._send, parameters)
         self._url = url
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
