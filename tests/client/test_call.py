@@ -63,7 +63,7 @@ def test_a_question_and_its_answer() -> None:
             await caller.say(noise(600).samples)
             await until(lambda: ("agent", "We open at nine.") in told.captions())
             assert told.captions()[0] == ("caller", "When do you open?")
-            assert caller.position == len(told.heard()) > 10_000
+            await until(lambda: caller.position == len(told.heard()) > 10_000)
             assert any(isinstance(event, Turn) and event.response_latency_ms for event in told.events)
             assert any(isinstance(event, State) and event.state == "thinking" for event in told.events)
             await caller.hang_up()
@@ -98,8 +98,8 @@ def test_a_connection_that_breaks_off_is_replaced_and_the_rest_is_heard() -> Non
                 cut(server)
                 await until(lambda times=times: caller.reconnected == times)  # type: ignore[misc]
             await until(lambda: ("agent", "Hello, this is the library.") in told.captions())
-            heard = told.heard()
-            _is_whole(heard, ramp(3_000), breaks=2)
+            await until(lambda: told.heard()[-1] == ramp(3_000)[-1])
+            _is_whole(told.heard(), ramp(3_000), breaks=2)
             assert server.calls.live == 1
 
     asyncio.run(scenario())
