@@ -76,8 +76,10 @@ class Talker(Agent):
         self._wheel.stop(self)
 
     def _say(self) -> None:
-        """What is due, as a session's speaker does it: a late loop owes the frames it missed."""
-        while self._said_until < self._loop.time() + FRAME_MS / 1000:
+        """What is due, as a session's speaker does it: a late loop owes the frames it missed, up to 200 ms."""
+        now = self._loop.time()
+        self._said_until = max(self._said_until, now - 0.2)
+        while self._said_until < now + FRAME_MS / 1000:
             self.line.send(self._speech[self._at : self._at + FRAME])
             self._at = (self._at + FRAME) % (len(self._speech) - FRAME)
             self._said_until += FRAME_MS / 1000

@@ -8,10 +8,7 @@ the caller for `RESUME_S`, nothing is sent, and who returns hears all that was n
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import secrets
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,18 +25,15 @@ from hocket.transports.client_messages import (
     ServerMessage,
     Welcome,
 )
-from hocket.transports.libopus import load_opus
 from hocket.transports.rtp import Report, read_reports
 from hocket.transports.webrtc_hearing import Hearing
-from hocket.transports.webrtc_ice import Sockets
-from hocket.transports.webrtc_peer import Peer, make_certificate
-from hocket.transports.webrtc_sdp import Offer
-from hocket.transports.webrtc_voice import NAME, Effort, Sent, Voice
+from hocket.transports.webrtc_shared import OUTPUT_RATE as OUTPUT_RATE
+from hocket.transports.webrtc_shared import WebRtc as WebRtc
+from hocket.transports.webrtc_shared import WebRtcPeer as WebRtcPeer
+from hocket.transports.webrtc_voice import Sent, Voice
 from hocket.transports.websocket import read, written
 
 INPUT_RATE: Final = 16_000
-OUTPUT_RATE: Final = 24_000
-"""Opus costs the same at both, and voices are made for it."""
 
 TICK_S: Final = 0.1
 """How often the caller is told of, and asked after."""
@@ -53,57 +47,6 @@ MAX_QUEUED_S: Final = 1.0
 
 BACKLOG_S: Final = 5.0
 """Messages may be held up for so long and then come at once."""
-
-
-class WebRtc:
-    """What all WebRTC calls of a process share: the UDP port, the certificate, the codec."""
-
-    def __init__(self) -> None:
-        """Raises `MissingError` when there is no libopus."""
-        self.library: ctypes.CDLL = load_opus()
-        self.sockets = Sockets()
-        self.effort = Effort()
-        """Of all encoders; whoever sheds load turns it down, and up again."""
-        self._certificate: Any = make_certificate()
-
-    async def open(self, addresses: Sequence[str] = (), port: int = 0, advertised: Sequence[str] = ()) -> None:
-        """Listen; see `Sockets.open`."""
-        await self.sockets.open(addresses, port, advertised)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self.sockets.close()
-
-    def answer(self, offer: Offer) -> WebRtcPeer:
-        """A connection that waits for the caller; to be handed to a line, or closed."""
-        return WebRtcPeer(self, offer)
-
-
-class WebRtcPeer:
-    """A connection and the stream that is sent over it."""
-
-    def __init__(self, shared: WebRtc, offer: Offer) -> None:
-        source = secrets.randbits(32)
-        self.link = Peer(offer, shared.sockets, shared._certificate, source, NAME)
-        self.voice = Voice(
-            shared.library,
-            OUTPUT_RATE,
-            offer.opus,
-            source,
-            secrets.randbits(47),
-            shared.effort,
-            (self.link.send_media, self.link.send_control),
-        )
-
-    @property
-    def answer(self) -> str:
-        """SDP."""
-        return self.link.answer
-
-    async def close(self) -> None:
-        """Legal twice."""
-        self.voice.end()
-        await self.link.close()
 
 
 class WebRtcLine:
