@@ -46,7 +46,16 @@ def _agent(options: argparse.Namespace) -> Agent:
         llm, tts = BatchLlm(llm), BatchTts(tts)
     resilience = Resilience(hedge=options.hedge, openers_mb=options.openers_mb)
     manners = Manners(filler="") if options.no_filler else Manners()
-    return Agent(INSTRUCTIONS, stt=stt, llm=llm, tts=tts, preset=options.preset, manners=manners, resilience=resilience)
+    return Agent(
+        INSTRUCTIONS,
+        stt=stt,
+        llm=llm,
+        tts=tts,
+        turn_detector=options.turn_detector,
+        preset=options.preset,
+        manners=manners,
+        resilience=resilience,
+    )
 
 
 def _configure(assembly: Assembly, options: argparse.Namespace) -> None:
@@ -104,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--preset", choices=get_args(Preset), default="adaptive")
     parser.add_argument("--silence", type=int, help="milliseconds after the detector's flip, whatever the words")
     parser.add_argument("--ignore-words", action="store_true")
+    parser.add_argument("--turn-detector", help="such as smart-turn")
     parser.add_argument("--hedge", choices=("late", "both", "off"), default="late")
     parser.add_argument("--no-filler", action="store_true", help="say nothing while a reply is late")
     parser.add_argument("--openers-mb", type=float, default=Resilience().openers_mb)

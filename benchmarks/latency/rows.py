@@ -244,12 +244,12 @@ async def batch(bench: Bench) -> Row:
     return await simple(bench, "batch", system, plans, bench.scale.at_once, note)
 
 
-async def recorded(bench: Bench) -> Row:
+async def recorded(bench: Bench, name: str = "people", options: tuple[str, ...] = ()) -> Row:
     turns = [*people.turns(Random(bench.scale.seed)), *people.turns(Random(bench.scale.seed + 1))]
     turns = turns[: 3 * bench.scale.turns]
-    plans = [Plan(f"CApeople{at:03}", turns[at : at + 6], at) for at in range(0, len(turns), 6)]
+    plans = [Plan(f"CA{name}{at:03}".replace(" ", ""), turns[at : at + 6], at) for at in range(0, len(turns), 6)]
     note = f"recorded people: {sum(bool(turn.pauses) for turn in turns)} pauses, stretched with the clip's room tone"
-    return await simple(bench, "people", HOCKET, plans, bench.scale.at_once, note)
+    return await simple(bench, name, System("hocket", options), plans, bench.scale.at_once, note)
 
 
 Measure: TypeAlias = Callable[[Bench], Awaitable["Row | Sequence[Row]"]]
@@ -261,6 +261,8 @@ ROWS: Final[dict[str, Measure]] = {
     "vad": pauses_vad,
     "digits": digits,
     "people": recorded,
+    "people-ear": lambda bench: recorded(bench, "people by ear", ("--turn-detector", "smart-turn")),
+    "people-vad": lambda bench: recorded(bench, "people by silence", ("--ignore-words",)),
     "barge": barge_in,
     "hedged": hedged,
     "unhedged": lambda bench: hedged(bench, "off"),
