@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODELS := .venv/.models
 
-.PHONY: demo serve test check bench setup clean
+.PHONY: demo serve test check bench soak setup clean
 
 demo: $(MODELS) ## hold one real-time call with recorded callers, offline
 	@$(BIN)/hocket demo
@@ -24,8 +24,11 @@ check: $(MODELS) ## format, lint, types, layers, tests
 	@$(BIN)/python -m pytest
 
 bench: $(MODELS) ## print every figure of the README and write benchmarks/results
-	@for question in benchmarks/[a-z]*.py; do \
+	@for question in $(filter-out benchmarks/soak.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		$(BIN)/python -m benchmarks.$$(basename $$question .py) || exit 1; done
+
+soak: $(MODELS) ## an hour of 100 calls at once: memory, tasks and sockets stay flat
+	@$(BIN)/python -m benchmarks.soak
 
 setup: $(MODELS)
 

@@ -37,6 +37,8 @@ def test_a_snapshot_has_the_calls_and_the_process() -> None:
     assert found.process.loop_lag is not None
     assert found.process.loop_lag.count >= 299
     assert found.process.memory_bytes > 10_000_000
+    assert found.process.tasks == 1
+    assert found.process.open_files > 3
     assert found.process.cpu_s > 0
     assert b'hocket_shedding_level{worker="3"} 2.0' in render({3: body})
 

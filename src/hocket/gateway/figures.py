@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import resource
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from hocket.resilience.slots import Slots
 from hocket.session.load import LoadLevel
 
 _STATM: Final = Path("/proc/self/statm")
+_FILES: Final = "/proc/self/fd"
 _PAGE: Final = resource.getpagesize()
 
 
@@ -39,6 +42,8 @@ class Figures:
             stalls=pulse.stalls,
             shed=self._load.level,
             memory_bytes=resident_bytes(),
+            tasks=len(asyncio.all_tasks()),
+            open_files=open_files(),
             cpu_s=cpu_time() / SECOND,
             slots=self._slots.in_use(),
         )
@@ -52,3 +57,11 @@ def resident_bytes() -> int:
     except OSError:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024
+
+
+def open_files() -> int:
+    """Files and sockets that this process has open; 0 where the system does not tell."""
+    try:
+        return len(os.listdir(_FILES))
+    except OSError:
+        return 0

@@ -108,6 +108,10 @@ class ProcessFigures(msgspec.Struct):
     """A `turn.shedding.Shed`."""
     memory_bytes: int = 0
     """Resident."""
+    tasks: int = 0
+    """Of the event loop."""
+    open_files: int = 0
+    """Sockets are files too."""
     cpu_s: float = 0.0
     slots: dict[str, int] = {}
     """Account -> streams in use."""

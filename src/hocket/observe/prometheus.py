@@ -93,6 +93,8 @@ _GAUGES: Final[tuple[tuple[str, str, str, Callable[[WorkerMetrics], Value]], ...
     ("hocket_calls_live", "Calls now.", "", lambda m: m.calls.live),
     ("hocket_shedding_level", "Optional work left out: 0 none to 4 all.", "", lambda m: m.process.shed),
     ("hocket_memory_bytes", "Resident memory.", "", lambda m: m.process.memory_bytes),
+    ("hocket_tasks", "Tasks of the event loop.", "", lambda m: m.process.tasks),
+    ("hocket_open_files", "Open files and sockets.", "", lambda m: m.process.open_files),
     ("hocket_provider_streams", "Streams in use of an account.", "account", lambda m: m.process.slots),
 )
 
