@@ -424,6 +424,49 @@ def test_a_caller_who_comes_back_hears_the_rest_of_the_answer() -> None:
     assert len(answer) <= len(sounded) < len(answer) + 2 * FRAME, "nothing is said twice"
 
 
+class LostLine(FakeLine):
+    """Loses its caller half a second before it notices, and learns what they heard when they are back."""
+
+    UNHEARD = RATE // 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = self.returned = False
+        self.plan = self._lose
+
+    def _lose(self, receiver: Receiver, frame: int) -> None:
+        if frame == 110:
+            self.away = True
+            receiver.lost()
+        elif frame == 310:
+            self._forget_unheard()
+            self.away, self.returned = False, True
+            receiver.back()
+
+    def _forget_unheard(self) -> None:
+        left = self.UNHEARD
+        while left:
+            starts_at, samples = self._playing.pop()
+            if len(samples) > left:
+                self._playing.append((starts_at, samples[:-left]))
+            left -= min(left, len(samples))
+
+    def clear(self) -> int:
+        if self.returned:
+            self.returned = False
+            return self.UNHEARD
+        return 0 if self.away else super().clear()
+
+
+def test_what_a_lost_caller_had_not_heard_is_played_again() -> None:
+    line = LostLine()
+    _, record = hold(stages(vad=FakeVad((500, 1500)), line=line, tts=FakeTts(ms=500)), leaves_s=9)
+    assert [(entry.text, entry.interrupted) for entry in record.transcript[1:]] == [("It is six.", False)]
+    answer = ramp(1000)
+    assert len(np.setdiff1d(answer, line.heard())) < 2 * FRAME, "nothing is left out: only fades change samples"
+    assert len(answer) <= len(line.heard()) < len(answer) + 2 * FRAME, "nothing is said twice"
+
+
 def test_a_subscriber_that_says_something_at_the_end_is_too_late() -> None:
     agent = Agent("You are being tested.")
     agent.on("ended", lambda call, _: call.say("One more thing."))

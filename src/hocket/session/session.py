@@ -200,6 +200,7 @@ class Session:
 
     def back(self) -> None:
         """They are there again."""
+        self._speaker.returned()
         self._turns.post(LineBack())
 
     def left(self, reason: str) -> None:

@@ -122,6 +122,11 @@ class Speaker:
             self._filler.resume()
         self._run()
 
+    def returned(self) -> None:
+        """The caller was away and is there again: only now it is known what they had not heard."""
+        if self._reply != NO_REPLY:
+            self._take_back(self._playing)
+
     def stop(self, reply: ReplyId) -> None:
         """Fall silent for good, and say what was heard."""
         if reply != self._reply:

@@ -23,12 +23,12 @@ class Receiver(Protocol):
         ...
 
     def lost(self) -> None:
-        """The connection broke off, and the caller may come back. The session takes back what has not sounded by
-        `clear` and plays it once they are `back`. Silence is heard of a caller who is away, at their pace."""
+        """The connection broke off, and the caller may come back. The session sends nothing more until they
+        are `back`. Silence is heard of a caller who is away, at their pace."""
         ...
 
     def back(self) -> None:
-        """The caller who was `lost` is there again."""
+        """The caller who was `lost` is there again. What had not sounded is taken back by `clear`, and played."""
         ...
 
     def left(self, reason: str) -> None:
