@@ -7,6 +7,10 @@ side is the busy one, the level is marked as not clean, and the calls that the c
 from the highest clean level.
 
     python -m benchmarks.density [--levels 1,10,50,100,150,200] [--turns 7] [--quick]
+    python -m benchmarks.density --overload 3 [--live 40]
+
+With --overload a real `hocket serve` that takes 40 calls is offered three times as many: how soon are the others
+refused, and what does that do to the response latency of those who talk?
 """
 
 from __future__ import annotations
@@ -23,9 +27,11 @@ from rich.table import Table
 
 from benchmarks.capacity import holding, processes, saying
 from benchmarks.capacity.holding import Level
+from benchmarks.capacity.overload import Overload, overload
 from benchmarks.latency import systems
 from benchmarks.latency.systems import System, running
 
+QUESTION: Final = (__doc__ or "").splitlines()[0]
 RESULTS: Final = Path(__file__).parent / "results" / "density.json"
 LEVELS: Final = (1, 10, 50, 100, 150, 200)
 QUICK: Final = (1, 20)
@@ -45,6 +51,7 @@ class Result(msgspec.Struct):
     levels: list[Level]
     held: int
     """Calls of the highest level that was held."""
+    overload: Overload | None
     extrapolated: int | None
     """Calls that would fill the server's core at the cost of the highest clean level; None if a level filled it."""
 
@@ -97,12 +104,19 @@ def show(result: Result) -> None:
         cells = (level.calls, level.failed, f"{level.unanswered} of {level.turns}", *figures, *rest)
         table.add_row(*map(str, cells), style="" if level.clean else "dim")
     console = Console(width=140)
-    console.print(table)
+    if result.levels:
+        console.print(table)
     console.print(f"held: {result.held} calls")
     if any(not level.clean for level in result.levels):
         console.print("dim: the callers' side was busy or late, so that its figures are not the server's")
     if result.extrapolated is not None:
         console.print(f"extrapolated from the highest clean level: {result.extrapolated} calls fill the core")
+    if (one := result.overload) is not None:
+        console.print(
+            f"{one.offered} callers for {one.live} lines: {one.refused} refusals, p50 {one.refusal_p50_ms:g}, "
+            f"p99 {one.refusal_p99_ms:g}, at most {one.refusal_max_ms:g} ms; response latency of the live calls, p95: "
+            f"{one.p95_before_ms:g} ms before, {one.p95_during_ms:g} ms meanwhile; {one.failed} failed"
+        )
 
 
 def main() -> None:
@@ -110,17 +124,27 @@ def main() -> None:
     parser.add_argument("--levels", type=lambda text: [int(one) for one in text.split(",")], default=list(LEVELS))
     parser.add_argument("--turns", type=int, default=7, help="of every call; a turn takes 8 s")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--overload", type=float, default=0.0, help="so many times the calls that are taken")
+    parser.add_argument("--live", type=int, default=40, help="calls that are taken, with --overload")
     parser.add_argument("--quick", action="store_true", help="two small levels, three minutes, and store nothing")
     options = parser.parse_args()
     if options.quick:
         options.levels, options.turns = list(QUICK), 2
     if not systems.keep_off_the_systems_core():
         print("There is only one core: everything shares it, and the figures say little.")
-    levels = uvloop.run(measure(options.levels, options.turns, options.seed))
-    result = Result((__doc__ or "").splitlines()[0], levels, held(levels), extrapolated(levels))
+    result = stored() if RESULTS.exists() and not options.quick else Result(QUESTION, [], 0, None, None)
+    if options.overload:
+        result.overload = uvloop.run(overload(options.live, options.overload, options.seed))
+    else:
+        result.levels = uvloop.run(measure(options.levels, options.turns, options.seed))
+        result.held, result.extrapolated = held(result.levels), extrapolated(result.levels)
     if not options.quick:
         RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     show(result)
+
+
+def stored() -> Result:
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Result)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,6 @@ WARM_PART: Final = 0.25
 
 TURNS: Final = 7
 SCRIPTS: Final = 6
-RETRY_S: Final = 1.0
 GROWTH: Final = {"memory_mib": 0.05, "tasks": 0.05, "files": 0.05}
 """Of the mean, that the straight line may rise from its beginning to its end: what 100 calls of random lengths wander
 by in an hour. A leak of one task or socket for each of an hour's 9,000 calls would rise by several times the mean."""
@@ -107,10 +106,7 @@ class Soak:
 
     async def _call(self) -> None:
         sid = f"CAsoak{next(self._numbers):07}"
-        place = await self._gateway.place(sid)
-        if not place.url:
-            await asyncio.sleep(RETRY_S)  # the loop was late for a moment, and admission says so
-            return
+        place = await self._gateway.place_soon(sid)
         script = self._rng.choice(self._scripts)
         frames = (FIRST_MS + self._rng.randint(1, TURNS) * PERIOD_MS) // 20 + self._rng.randrange(200)
         script = msgspec.structs.replace(script, frames=script.frames[:frames])
