@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from hocket.audio.frame import silence
+from hocket.audio.frame import Samples, silence
 from hocket.errors import TransportError
 from hocket.sim.impairment import Impairment, UdpRelay
 from hocket.stages.transport import Transport
@@ -43,7 +43,20 @@ class Call:
         self.shared, self.caller, self.line = shared, caller, line
         self.ear = Ear()
 
-    async def speak(self, sound: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
+    async def speak_until(self, sound: Samples, true: Callable[[], bool], otherwise: str) -> None:
+        """Over and over: a starved machine may lose some of it once."""
+
+        async def speaking() -> None:
+            while True:
+                await self.speak(sound)
+
+        task = asyncio.create_task(speaking())
+        try:
+            await until(true, otherwise)
+        finally:
+            task.cancel()
+
+    async def speak(self, sound: Samples) -> None:
         """At its pace, as a session does."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -88,17 +101,18 @@ def call(
 
 def test_both_sides_hear_what_the_other_says() -> None:
     async def scene(call: Call) -> None:
-        await call.speak(np.concatenate((silence(FRAME * 25), chirp(1.0, OUTPUT_RATE), silence(FRAME * 10))))
-        await until(lambda: likeness(call.caller.heard(), chirp(1.0, 48_000)) > 0.8, "the caller hears nothing of it")
-        await until(
-            lambda: likeness(call.ear.samples(), chirp(1.0, 16_000, 2_500, 400)) > 0.8, "the caller is not heard"
+        said = np.concatenate((chirp(1.0, OUTPUT_RATE), silence(FRAME * 10)))
+        heard = chirp(1.0, 48_000)
+        await call.speak_until(
+            said, lambda: likeness(call.caller.heard(), heard) > 0.8, "the caller hears nothing of it"
         )
+        await until(lambda: likeness(call.ear.samples(), chirp(1.0, 16_000, 2_500, 400)) > 0.8, "they are not heard")
         sample, bound_ms = call.ear.reports[-1]
-        assert 0 < sample <= 85 * FRAME
+        assert 0 < sample <= call.line._sent.position
         assert 20 <= bound_ms < 1_000
         assert [report for report, _ in call.ear.reports] == sorted(report for report, _ in call.ear.reports)
 
-    call(scene, lambda: Caller(np.concatenate((silence(48_000), chirp(1.0, 48_000, 2_500, 400)))))
+    call(scene, lambda: Caller(np.concatenate((chirp(1.0, 48_000, 2_500, 400), silence(9_600)))))
 
 
 def test_a_bad_network_is_survived_both_ways() -> None:
@@ -123,6 +137,7 @@ def test_the_messages_of_the_protocol_go_over_the_data_channel() -> None:
         call.line.tell(State("speaking"))
         call.caller.say(type="dtmf", digit="5")
         call.caller.say(type="played", sample=0)
+        call.caller.say(type="buffered", ms=500)
         await until(lambda: call.ear.told == ["key 5"], "the key was not told")
         await until(
             lambda: call.caller.messages[-1] == {"type": "state", "state": "speaking"}, "the state was not told"
@@ -180,8 +195,9 @@ def test_who_comes_back_goes_on_in_the_same_call_and_hears_what_had_not_arrived(
             call.line.attach(peer)
             await again.accept(peer.answer)
             await until(lambda: call.ear.told == ["lost", "back"], "the caller is not back")
-            await call.speak(np.concatenate((chirp(1.0, OUTPUT_RATE), silence(FRAME * 10))))
-            await until(lambda: likeness(again.heard(), chirp(1.0, 48_000)) > 0.8, "the caller hears nothing")
+            heard = chirp(1.0, 48_000)
+            said = np.concatenate((chirp(1.0, OUTPUT_RATE), silence(FRAME * 10)))
+            await call.speak_until(said, lambda: likeness(again.heard(), heard) > 0.8, "the caller hears nothing")
             await until(
                 lambda: likeness(call.ear.samples(), chirp(1.0, 16_000, 2_500, 400)) > 0.8, "they are not heard"
             )

@@ -143,7 +143,8 @@ def test_the_way_to_the_ear_is_half_the_round_trip_and_the_buffer() -> None:
     path.reported(Report(SOURCE, 0.0, 0, 480, sent, 65_536), 101.2)
     assert abs(path.round_trip_s - 0.2) < 1e-3
     assert abs(path.delay_s - (0.1 + 0.03 + 0.02)) < 1e-3
-    path.buffer_s = 0.2
+    for said in (200.0, -1.0, 1e9, float("nan")):
+        path.buffer_reported(said)
     assert abs(path.delay_s - 0.3) < 1e-3
 
 

@@ -26,13 +26,13 @@ WIRE_FRAME = 960
 
 
 class Says(MediaStreamTrack):
-    """Sound at 48 kHz, at its pace, and then silence."""
+    """Sound at 48 kHz, at its pace, over and over: a starved machine may lose some of it once."""
 
     kind = "audio"
 
     def __init__(self, sound: Samples) -> None:
         super().__init__()
-        self._sound = sound
+        self._sound = np.concatenate((sound, silence(-len(sound) % WIRE_FRAME or WIRE_FRAME)))
         self._at = 0
         self._began = 0.0
 
@@ -40,8 +40,8 @@ class Says(MediaStreamTrack):
         loop = asyncio.get_running_loop()
         self._began = self._began or loop.time()
         await asyncio.sleep(max(0.0, self._began + self._at / WIRE_RATE - loop.time()))
-        part = self._sound[self._at : self._at + WIRE_FRAME]
-        samples = np.concatenate((part, silence(WIRE_FRAME - len(part))))
+        start = self._at % len(self._sound)
+        samples = self._sound[start : start + WIRE_FRAME]
         frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = WIRE_RATE, self._at, Fraction(1, WIRE_RATE)
         self._at += WIRE_FRAME

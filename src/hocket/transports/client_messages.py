@@ -90,7 +90,14 @@ class HangUp(msgspec.Struct, frozen=True, tag_field="type", tag="hang_up"):
     """The caller ends the call."""
 
 
-ClientMessage: TypeAlias = Hello | Played | Dtmf | HangUp
+class Buffered(msgspec.Struct, frozen=True, tag_field="type", tag="buffered"):
+    """Over WebRTC, every second or so: how much sound the client's jitter buffer holds back. Without it a usual one is
+    reckoned with in what is taken to have sounded."""
+
+    ms: float
+
+
+ClientMessage: TypeAlias = Hello | Played | Dtmf | HangUp | Buffered
 
 
 # -- to the client

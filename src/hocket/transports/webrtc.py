@@ -19,6 +19,7 @@ from hocket.trace.news import State
 from hocket.transports.client_messages import (
     MAX_MESSAGES_PER_S,
     RESUME_S,
+    Buffered,
     Bye,
     Dtmf,
     HangUp,
@@ -200,6 +201,8 @@ class WebRtcLine:
                 if len(message.digit) != 1 or message.digit not in "0123456789*#ABCD":
                     raise TransportError("a key that no telephone has", retryable=False)
                 self._pressed(message.digit)
+            elif isinstance(message, Buffered) and self._peer is not None:
+                self._peer.voice.path.buffer_reported(message.ms)
         except TransportError as error:
             self._end(f"The client sent {error}; the call ends.")
 

@@ -39,6 +39,9 @@ PAUSE_S: Final = 0.06
 SILENCE_S: Final = 0.4
 """Between packets that say that there is nothing to say, as Opus itself does it."""
 
+MOST_BUFFER_MS: Final = 2_000
+"""Of a player's jitter buffer; browsers stop below."""
+
 _SILENCE: Final = b"\x48"
 """An Opus packet of 20 ms without content: the decoder is silent until the next."""
 
@@ -196,6 +199,11 @@ class Path:
     def bound_ms(self) -> float:
         """Of an estimate: ways are not equally long both ways, and players play blocks."""
         return FRAME_MS + self.round_trip_s * 500 + (20 if self.buffer_s is None else 0)
+
+    def buffer_reported(self, ms: float) -> None:
+        """The caller's player says what it holds back; what no player holds back is not believed."""
+        if 0 <= ms <= MOST_BUFFER_MS:
+            self.buffer_s = ms / 1000
 
     def reported(self, report: Report, now: float) -> None:
         """A report came back to one of ours."""

@@ -178,7 +178,7 @@ class WebSocketLine:
                 self._pressed(message.digit)
             elif isinstance(message, HangUp):
                 self._end("The caller hung up.")
-            else:
+            elif isinstance(message, Hello):
                 raise TransportError("a second hello", retryable=False)
         except TransportError as error:
             self._refuse(error)
