@@ -14,7 +14,8 @@ over a telephone line (8 kHz mu-law) and a wide one (16 kHz). The caller's line 
 Words are scripted, by the simulated recogniser with the reference delays, 8 % of whose interims have a wrong word: none
 for noise, breaths, weak or cancelled echo; the agent's own for echo of up to 20 dB; one of LISTENING for an overlap;
 the transcript of an interruption. A yield is a `PausePlayout` while a reply is heard, or a stop without one. Its cost
-is the silence that the caller hears, on the line, until the agent goes on or says something else.
+is the silence that the caller hears, on the line, until the agent goes on or says something else, or the call ends.
+Rates are a minute of call, not of the agent's floor: where that is small, the agent hardly came to speak.
 
     HOCKET_SPEECH=... python -m benchmarks.false_yields [--quick]
 """
@@ -35,7 +36,7 @@ from rich.table import Table
 from tests import speech
 
 from benchmarks.barge_in import STORY, Storyteller
-from benchmarks.disturbed.line import DisturbedLine, Gap, Recital, Recogniser, Remembered
+from benchmarks.disturbed.line import DisturbedLine, Gap, Recital, Recogniser, Remembered, audible_ms
 from benchmarks.disturbed.scenes import Scene, scenes
 from hocket.agent.agent import Agent
 from hocket.assembly import Assembly, assemble
@@ -59,7 +60,7 @@ PATIENCE_MS: Final = 1_000
 class Yield(msgspec.Struct):
     at_ms: float
     outcome: str
-    """resumed; stopped; open: the call ended first."""
+    """resumed or stopped."""
     silence_ms: float
 
 
@@ -104,7 +105,7 @@ async def measure(quick: bool) -> list[Row]:
     async with assemble(agent) as assembly:
         for line, rate in LINES.items():
             spoken = (await assembly.prepare(rate, rate)).get(STORY)
-            word_ms = sum(len(chunk.samples) for chunk in spoken) * 1000 / rate / len(STORY.split())
+            word_ms = audible_ms(np.concatenate([chunk.samples for chunk in spoken]), rate) / len(STORY.split())
             for scene in track(chosen, description=f"{line:9}"):
                 row = await hold(scene, line, assembly, recogniser, word_ms)
                 key = (scene.group, scene.setting, line)
@@ -118,7 +119,6 @@ def account(scene: Scene, line: str, entries: Sequence[Entry], gaps: Sequence[Ga
     held = takewhile(lambda entry: not isinstance(entry.record, CallerLeft), entries)
     facts = [((entry.now - epoch) / MS, entry.record) for entry in held]
     floors = list(floors_of(facts, len(scene.sound) / 16))
-    yields = list(yields_of(facts, gaps))
     row = Row(scene.group, scene.setting, line, len(scene.sound) / speech.RATE)
     row.floor_s = sum(end - start for start, end in floors) / 1000
     events = [event for event in scene.events if any(start < event[0] < end for start, end in floors)]
@@ -129,13 +129,11 @@ def account(scene: Scene, line: str, entries: Sequence[Entry], gaps: Sequence[Ga
             row.missed += not any(start < at < end + PATIENCE_MS for at in stops)
             silent = [gap.start - start for gap in gaps if start < gap.start < end + PATIENCE_MS]
             row.silent_after_ms += silent[:1]
-        # What the agent does once somebody has interrupted is no matter of this row.
-        yields = [
-            one for one in yields if not any(start - 100 < one.at_ms < end + PATIENCE_MS for start, end in events)
-        ]
+        return row
+    yields = list(yields_of(facts, gaps))
     row.resumed = sum(one.outcome == "resumed" for one in yields)
     row.stopped = sum(one.outcome == "stopped" for one in yields)
-    row.silences_ms = [one.silence_ms for one in yields if one.outcome != "open"]
+    row.silences_ms = [one.silence_ms for one in yields]
     return row
 
 
@@ -195,20 +193,8 @@ def percentiles(values: Sequence[float]) -> str:
 
 
 def false_yields(rows: Sequence[Row]) -> Table:
-    table = Table(
-        *(
-            "",
-            "",
-            "line",
-            "minutes",
-            "agent's floor",
-            "sounds",
-            "resumed a min",
-            "stopped a min",
-            "silence p50 / p95 ms",
-        ),
-        title="False yields a minute of each disturbance",
-    )
+    figures = ("minutes", "agent's floor", "sounds", "resumed a min", "stopped a min", "silence p50 / p95 ms")
+    table = Table("", "", "line", *figures, title="False yields a minute of each disturbance")
     for row in rows:
         if row.group == "interruption":
             continue

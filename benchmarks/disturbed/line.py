@@ -66,6 +66,13 @@ class Recital:
             yield self._left.pop()
 
 
+def audible_ms(agent: Samples, rate: int) -> float:
+    """How long the agent is audible in what it says, by frames."""
+    count = rate * FRAME_MS // 1000
+    frames = (agent[at : at + count] for at in range(0, len(agent), count))
+    return sum(FRAME_MS for frame in frames if rms_dbfs(frame) > AUDIBLE_DBFS)
+
+
 class Gap(NamedTuple):
     """Nothing sounded; ms of media time."""
 
