@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.capacity import processes, saying
-from benchmarks.capacity.gateway import Gateway, serving
+from benchmarks.capacity.gateway import AGAIN_S, Gateway, serving
 from benchmarks.capacity.saying import FIRST_MS, PERIOD_MS
 from benchmarks.latency import systems
 from hocket.sim.load import Pacer, Script
@@ -45,6 +45,8 @@ GROWTH: Final = {"memory_mib": 0.05, "tasks": 0.05, "files": 0.05}
 by in an hour. A leak of one task or socket for each of an hour's 9,000 calls would rise by several times the mean."""
 
 FAILED_PART: Final = 0.005
+HELD_PART: Final = 0.9
+"""Of the calls, that have to be there on average for the rest to say something."""
 
 
 class Sample(msgspec.Struct):
@@ -74,17 +76,25 @@ class Result(msgspec.Struct):
     calls: int
     minutes: float
     ended: dict[str, int]
-    """How calls ended: caller is as it should be."""
+    """How calls ended: caller is as it should be; refused: the worker was late for a moment, and took none."""
     trends: dict[str, Trend]
     samples: list[Sample]
 
     @property
     def problems(self) -> list[str]:
         grown = [name for name, trend in self.trends.items() if trend.rise > GROWTH[name]]
-        total = sum(self.ended.values())
-        failed = total - self.ended.get("caller", 0)
-        lost = [f"{failed} of {total} calls failed"] if failed > FAILED_PART * total else []
-        return [f"{name} grows: {self.trends[name].rise:+.1%} of its mean" for name in grown] + lost
+        failed = self.ended.get("server", 0)
+        total = failed + self.ended.get("caller", 0)
+        found = [f"{name} grows: {self.trends[name].rise:+.1%} of its mean" for name in grown]
+        if failed > FAILED_PART * total:
+            found.append(f"{failed} of {total} calls failed")
+        held = float(np.mean([sample.calls for sample in self.samples]))
+        if held < HELD_PART * self.calls:
+            found.append(
+                f"{held:.0f} of {self.calls} calls were held on average, because the worker took no more: it is slow, or"
+                " this machine is busy with something else"
+            )
+        return found
 
 
 class Soak:
@@ -113,6 +123,8 @@ class Soak:
         call = LoadCall(place.url, sid, script, self.pacer, {"ticket": place.ticket})
         await call.run()
         self.ended[call.ended] += 1
+        if call.ended == "refused":
+            await asyncio.sleep(AGAIN_S)
 
     async def sample(self, at_s: float) -> Sample:
         figures = await self._gateway.figures()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -38,10 +38,11 @@ class Said(msgspec.Struct, frozen=True):
 
 
 async def turns(count: int, seed: int) -> list[speech.Turn]:
-    """So many different sentences, in the voices there are. Without pauses in mid-sentence: a turn has one answer."""
+    """So many sentences, in the voices there are. Without pauses in mid-sentence: a turn has one answer."""
     rng, voices = Random(seed), cycle(speech.voices())
     plain = [one for lines in SCRIPTS.values() for one in lines if "..." not in one and "|" not in one]
-    return [await next(voices).turn(one, rng) for one in rng.sample(plain, count)]
+    rng.shuffle(plain)
+    return [await next(voices).turn(one, rng) for one in islice(cycle(plain), count)]
 
 
 def calls(spoken: Sequence[speech.Turn], each: int, seed: int) -> list[Said]:

@@ -7,6 +7,7 @@ loss is noticed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -43,6 +44,8 @@ GONE_S: Final = 1.0
 NO_CODE: Final = 1005
 """RFC 6455, 7.4.1: a close without a code."""
 
+_LOG: Final = logging.getLogger(f"{__name__}.picows")
+_LOG.setLevel(logging.WARNING)  # it tells of every connection that ends
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
@@ -200,6 +203,7 @@ async def _connect(socket: Socket, url: str, headers: Mapping[str, str]) -> None
         auto_ping_reply_timeout=HEARTBEAT_S / 2,
         max_frame_size=cloud.UNREAD_BYTES,
         max_redirects=0,
+        logger_name=_LOG,
     )
 
 
