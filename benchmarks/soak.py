@@ -91,7 +91,7 @@ class Result(msgspec.Struct):
         held = float(np.mean([sample.calls for sample in self.samples]))
         if held < HELD_PART * self.calls:
             found.append(
-                f"{held:.0f} of {self.calls} calls were held on average, because the worker took no more: it is slow, or"
+                f"{held:.0f} of {self.calls} calls were held on average, for the worker took no more: it is slow, or"
                 " this machine is busy with something else"
             )
         return found
