@@ -23,10 +23,12 @@ class LoopClock:
     __slots__ = ("_loop",)
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._loop = loop or asyncio.get_running_loop()
+        loop = loop or asyncio.get_running_loop()
+        # A real loop's time is the system's; uvloop reads it once a pass and in whole milliseconds, which is too coarse.
+        self._loop = loop if getattr(loop, "modelled", False) else None
 
     def now(self) -> int:
-        return round(self._loop.time() * SECOND)
+        return time.monotonic_ns() if self._loop is None else round(self._loop.time() * SECOND)
 
 
 def wall_clock() -> str:
