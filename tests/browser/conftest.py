@@ -43,12 +43,16 @@ FLAGS: Final = [
 ]
 
 
+TEST_S: Final = 400
+"""Calls are in real time, and a machine that is busy makes them wait for a line."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is None:
-        why = "there is no chromium: apt-get install chromium"
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason=why))
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_S))
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
 
 
 @pytest.fixture(scope="package")
