@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeAlias
 
 from hocket.errors import InputError, MissingError, TransportError
+from hocket.gateway.frames import TOO_MANY, Frames, pong
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 
 try:
@@ -67,6 +68,7 @@ class CarrierSocket(WSListener):
         self._line: CarrierLine | None = None
         self._call: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._frames = Frames()
         self._part = bytearray()
         """The beginning of a message that comes in several frames."""
 
@@ -77,7 +79,12 @@ class CarrierSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+        if transport.is_close_frame_sent:
+            return
+        if not self._frames.allow(self._loop.time()):
+            self._gone(f"{self._carrier.title}'s side sent {TOO_MANY}; the call ends.")
+            self._hang_up(WSCloseCode.POLICY_VIOLATION)
+        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             text = frame.get_payload_as_bytes()
             if self._part or not frame.fin:
                 self._part += text
@@ -86,6 +93,8 @@ class CarrierSocket(WSListener):
                 text = bytes(self._part)
                 self._part.clear()
             self._message(text)
+        elif kind == WSMsgType.PING:
+            pong(transport, frame)
         elif kind == WSMsgType.CLOSE:
             self._gone(f"{self._carrier.title} closed the connection.")
             self._hang_up()

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from hocket.errors import InputError, MissingError, TransportError
 from hocket.gateway.calls import Calls
+from hocket.gateway.frames import TOO_MANY, Frames, pong
 from hocket.gateway.media import Upgrade
 from hocket.transports.client_messages import HELLO_S, RESUME_S, Hello, Refused, Welcome
 from hocket.transports.incoming import Codec
@@ -122,6 +123,7 @@ class ClientSocket(WSListener):
         self._line: WebSocketLine | None = None
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
+        self._frames = Frames()
         self._parts = _Parts()
 
     # -- a `transports.websocket.Socket`
@@ -162,6 +164,12 @@ class ClientSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._closing:
+            return
+        if not self._frames.allow(self._loop.time()):
+            self._flooded()
+            return
+        if frame.msg_type == WSMsgType.PING:
+            pong(transport, frame)
             return
         if frame.msg_type == WSMsgType.CLOSE:
             line = self._line
@@ -221,6 +229,12 @@ class ClientSocket(WSListener):
     def _refuse(self, refused: Refused) -> None:
         self.send(written(refused))
         self.close(BROKE_RULES if refused.retry_after_s is None else TRY_AGAIN_LATER)
+
+    def _flooded(self) -> None:
+        if self._line is not None:
+            self._line.refuse(TOO_MANY)
+        else:
+            self._refuse(Refused(f"The client sent {TOO_MANY}."))
 
     def _deadline(self, seconds: float, then: Callable[..., object], *arguments: object) -> None:
         self._no_deadline()

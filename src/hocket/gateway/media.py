@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from hocket.errors import MissingError
-from hocket.gateway.addresses import Connections, Origins, Proxies
+from hocket.gateway.addresses import Connections, Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.settings import Settings
 
@@ -52,6 +52,11 @@ STRANGERS: Final = 100
 
 STRANGERS_IN_ALL: Final = 4_000
 
+NEW_PER_S: Final = 20.0
+NEW_AT_ONCE: Final = 200
+"""Connections that an address may make, beyond those of as many calls as there can be. Each takes a millisecond of the
+loop that all calls share; a carrier, which has few addresses, begins some calls a second."""
+
 _PREFIX: Final = re.compile(r"/w/(\d{1,3})(?=/)")
 
 
@@ -83,6 +88,7 @@ class MediaServer:
         """Where it listens."""
         self.connections = Connections(max_calls + STRANGERS, max_calls + STRANGERS_IN_ALL)
         self.proxies = Proxies(settings.trusted_proxies)
+        self._new = None if settings.dev else Rate(NEW_PER_S, max_calls + NEW_AT_ONCE)
         self._origins = Origins(settings.origins, dev=settings.dev)
         self._worker = worker
         self._paths = paths
@@ -106,6 +112,10 @@ class MediaServer:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+
+    def may_connect(self, address: str) -> bool:
+        """Has it made few enough connections? A developer's own machine always has."""
+        return self._new is None or not self._new.ask(address, asyncio.get_running_loop().time())
 
     def welcome(self, request: WSUpgradeRequest, address: str) -> WSListener | WSUpgradeResponseWithListener | None:
         """What takes a connection, or the answer that none does."""
@@ -157,7 +167,7 @@ class _Door:
         return self._server.welcome(request, address)
 
     def _count(self, address: str) -> bool:
-        if self._server.connections.open(address):
+        if self._server.may_connect(address) and self._server.connections.open(address):
             self._counted = address
             return True
         return False
@@ -179,22 +189,30 @@ class _Connection(WSProtocol):  # type: ignore[misc]
             IDLE_S,
             IDLE_S,
             WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,
+            False,  # pings are the listeners' to answer, which count them
             MAX_FRAME_BYTES,
             None,
             READ_BYTES,
         )
         self._door = door
+        self._turned_away = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         if not peer or not self._door.opened(str(peer[0])):
+            self._turned_away = True
             transport.abort()
+            return
+        super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._door.closed()
-        super().connection_lost(error)
+        if not self._turned_away:
+            super().connection_lost(error)
+
+    def _handshake_timeout_callback(self) -> None:
+        """Instead of picows's, which leaves behind an exception that nobody waits for, to be logged."""
+        self.transport.disconnect(False)
 
 
 def refused(refusal: Refusal) -> WSUpgradeResponseWithListener:

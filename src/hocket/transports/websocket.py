@@ -194,6 +194,10 @@ class WebSocketLine:
         except TransportError as error:
             self._refuse(error)
 
+    def refuse(self, what: str) -> None:
+        """The client sent what no client would, below the messages: the call ends. Legal twice."""
+        self._refuse(TransportError(what, retryable=False))
+
     def gone(self, reason: str) -> None:
         """The socket is lost. Legal twice."""
         if self._over or self._socket is None:
