@@ -141,21 +141,38 @@ def test_whatever_is_heard_edges_alternate_and_times_go_on(voice: Spans, detecte
 
 
 @pytest.mark.parametrize(
-    ("probability", "loud_ms", "overlapping", "speech"),
+    ("probability", "overlapping", "speech"),
+    [(0.35, False, False), (0.35, True, True), (0.25, True, False)],
+)
+def test_a_soft_onset_counts_while_the_agent_is_heard(probability: float, overlapping: bool, speech: bool) -> None:
+    activity = Activity()
+    activity.overlapping = overlapping
+    assert (activity.window(0, 32 * MS, probability) is not None) is speech
+
+
+@pytest.mark.parametrize(
+    ("before_ms", "voice_ms", "loud_ms", "overlapping", "speech"),
     [
-        (0.35, 0, False, False),
-        (0.35, 0, True, True),
-        (0.2, 0, True, False),
-        (0.2, 1000, True, True),  # loud just now: a suspicion is enough
-        (0.2, 1000, False, False),  # nobody is talked over, so there is time
-        (0.2, 960, True, False),  # loud a while ago
-        (0.1, 1000, True, False),
+        (0, 1000, 1000, True, True),  # out of the calm, and loud: a suspicion is enough
+        (690, 1000, 1000, True, True),
+        (710, 1000, 1000, True, False),  # a line that is seldom calm
+        (0, 1000, 0, True, False),  # soft
+        (0, 1000, 1000, False, False),  # nobody is talked over, so there is time
     ],
 )
-def test_a_soft_onset_counts_while_the_agent_is_heard_and_a_softer_one_if_it_is_loud(
-    probability: float, loud_ms: int, overlapping: bool, speech: bool
+def test_a_sudden_loud_onset_needs_only_a_suspicion_over_the_agent(
+    before_ms: int, voice_ms: int, loud_ms: int, overlapping: bool, speech: bool
 ) -> None:
     activity = Activity()
     activity.overlapping = overlapping
-    activity.level(1000 * MS, loud_ms * MS, loud_ms * MS)
-    assert (activity.window(984 * MS, 1016 * MS, probability) is not None) is speech
+    for end, voice, loud in ((980, before_ms, before_ms), (1000, voice_ms, loud_ms)):
+        activity.level(end * MS, voice * MS, loud * MS)
+    assert (activity.window(984 * MS, 1016 * MS, 0.25) is not None) is speech
+
+
+def test_what_was_sudden_is_not_so_for_long() -> None:
+    activity = Activity()
+    activity.overlapping = True
+    for end in range(1000, 1201, 20):
+        activity.level(end * MS, end * MS, end * MS)
+    assert activity.window(1168 * MS, 1200 * MS, 0.25) is None
