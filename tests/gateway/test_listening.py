@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,5 +119,23 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:
         async with listening_on() as port:
             with pytest.raises(MissingError, match=f"Port {port.port} of 127.0.0.1 cannot be used"):
                 await HttpPort(web.Application(), Proxies(()), behind_proxy=False).listen("127.0.0.1", port.port, None)
+
+    asyncio.run(scenario())
+
+
+def test_who_begins_no_tls_is_closed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "HANDSHAKE_S", 0.2)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    async def scenario() -> None:
+        port = HttpPort(web.Application(), Proxies(()), behind_proxy=False)
+        await port.listen("127.0.0.1", 0, tls)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
+            async with asyncio.timeout(30):  # without a limit of its own it would be 60
+                assert await closed(reader) == b""
+            writer.close()
+        finally:
+            await port.close()
 
     asyncio.run(scenario())

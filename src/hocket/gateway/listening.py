@@ -16,6 +16,9 @@ PER_ADDRESS: Final = 100
 
 IN_ALL: Final = 4_000
 
+HANDSHAKE_S: Final = 5.0
+"""Of TLS. A connection is counted when it is through with it."""
+
 IDLE_S: Final = 15.0
 """A connection that has brought no whole request by then, or no other one, is closed."""
 
@@ -44,7 +47,12 @@ class HttpPort:
         assert answerer is not None, "it is set up"
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Counted(answerer(), self._connections, self._proxies), host, port, ssl=tls, backlog=1024
+                lambda: _Counted(answerer(), self._connections, self._proxies),
+                host,
+                port,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+                backlog=1024,
             )
         except OSError as error:
             await self._runner.cleanup()

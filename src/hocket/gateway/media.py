@@ -36,7 +36,7 @@ except ImportError:
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S: Final = 5.0
-"""Who has not asked for a WebSocket by then is not going to."""
+"""Who has not asked for a WebSocket by then, or shaken hands for TLS before, is not going to."""
 
 IDLE_S: Final = 5.0
 """Without a message a ping is sent, and the connection is lost when no answer comes for as long again."""
@@ -99,7 +99,12 @@ class MediaServer:
         logging.getLogger("picows").setLevel(logging.ERROR)  # it would log addresses
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(_Door(self)), host, port, ssl=tls, backlog=1024
+                lambda: _Connection(_Door(self)),
+                host,
+                port,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+                backlog=1024,
             )
         except OSError as error:
             raise MissingError(
@@ -209,10 +214,6 @@ class _Connection(WSProtocol):  # type: ignore[misc]
         self._door.closed()
         if not self._turned_away:
             super().connection_lost(error)
-
-    def _handshake_timeout_callback(self) -> None:
-        """Instead of picows's, which leaves behind an exception that nobody waits for, to be logged."""
-        self.transport.disconnect(False)
 
 
 def refused(refusal: Refusal) -> WSUpgradeResponseWithListener:
