@@ -1,4 +1,4 @@
-"""How often does the agent fall silent, a minute of its speech, for what is no interruption, and what does it cost?
+"""How often a minute does the agent fall silent for what is no interruption, and what silence does that cost?
 
 The agent tells a long story in the offline voice through a whole session with the real detector, in modelled time,
 over a telephone line (8 kHz mu-law) and a wide one (16 kHz). The caller's line carries, over a tone of -60 dBFS:
