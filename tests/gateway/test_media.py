@@ -100,6 +100,21 @@ def test_pages_of_other_origins_are_refused() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, Upgrade", "upgrade,keep-alive"])
+def test_browsers_ask_for_an_upgrade_in_their_own_ways(connection: str) -> None:
+    async def scenario() -> None:
+        async with served() as at:
+            reader, writer = await asyncio.open_connection("127.0.0.1", at.server.port)
+            writer.write(
+                f"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+            )
+            assert (await reader.readline()).split()[1] == b"101"
+            writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_compression_is_never_agreed_to() -> None:
     async def scenario() -> None:
         async with served() as at:

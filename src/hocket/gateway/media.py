@@ -165,7 +165,10 @@ class _Door:
             self._server.connections.close(counted)
 
     def welcome(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
-        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        headers = request.headers
+        if "upgrade" in (token.strip().lower() for token in headers.get("Connection", "").split(",")):
+            headers["Connection"] = "upgrade"  # all that picows knows; Firefox says "keep-alive, Upgrade"
+        forwarded = ",".join(headers.getall("X-Forwarded-For", []))
         address = self._server.proxies.caller(self._peer, forwarded)
         if not self._counted and not self._count(address):
             return refused(Refusal("too_many_requests", 10, 429))
