@@ -40,7 +40,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(MODELS): $(INSTALLED)
+$(MODELS): $(INSTALLED) src/hocket/providers/models.py
 	@$(BIN)/hocket models
 	@touch $@
 

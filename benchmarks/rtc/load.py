@@ -20,8 +20,8 @@ from tests.speech import clip
 from hocket.audio.frame import FRAME_MS
 from hocket.audio.opus import OpusEncoder
 from hocket.clock import cpu_time
-from hocket.transports.libopus import load_opus
-from hocket.transports.rtp import write_rtp
+from hocket.transports.webrtc.libopus import load_opus
+from hocket.transports.webrtc.rtp import write_rtp
 
 OPUS: Final = 111
 FRAME_S: Final = FRAME_MS / 1000

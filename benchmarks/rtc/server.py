@@ -27,8 +27,8 @@ from hocket.errors import TransportError
 from hocket.session.pacing import Wheel
 from hocket.sim.impairment import Impairment, UdpRelay
 from hocket.transports.client_messages import RESUME_S, AudioFormat, Welcome
-from hocket.transports.webrtc import INPUT_RATE, OUTPUT_RATE, WebRtc, WebRtcLine
-from hocket.transports.webrtc_sdp import read_offer
+from hocket.transports.webrtc.line import INPUT_RATE, OUTPUT_RATE, WebRtc, WebRtcLine
+from hocket.transports.webrtc.sdp import read_offer
 
 PAGE = Path(__file__).parent / "page.html"
 FRAME = OUTPUT_RATE * FRAME_MS // 1000

@@ -24,7 +24,7 @@ class LoopClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         loop = loop or asyncio.get_running_loop()
-        # A real loop's time is the system's; uvloop reads it once a pass and in whole milliseconds, which is too coarse.
+        # A real loop's time is the system's, which uvloop reads only once a pass and in whole milliseconds.
         self._loop = loop if getattr(loop, "modelled", False) else None
 
     def now(self) -> int:

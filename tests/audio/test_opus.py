@@ -21,7 +21,7 @@ from hocket.audio.opus import (
 )
 from hocket.audio.resample import resample
 from hocket.errors import AudioError
-from hocket.transports.libopus import load_opus
+from hocket.transports.webrtc.libopus import load_opus
 from tests.speech import clip
 
 FRAME = 960

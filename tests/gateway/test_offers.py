@@ -13,10 +13,10 @@ from hocket.clock import unix_time
 from hocket.gateway.calls import Calls
 from hocket.gateway.offers import MAX_RETURNS, Offers
 from hocket.gateway.tickets import Kind, Tickets, issue
-from hocket.transports import webrtc_peer
-from hocket.transports.webrtc import WebRtc
+from hocket.transports.webrtc import peer as webrtc_peer
+from hocket.transports.webrtc.line import WebRtc
 from tests.gateway.clients import SECRET, WORKER, agent, until
-from tests.transports.webrtc_caller import Caller
+from tests.transports.webrtc.caller import Caller
 
 
 class Gateway(NamedTuple):

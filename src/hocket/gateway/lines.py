@@ -65,7 +65,7 @@ class _WebRtc:
 
     def __init__(self, calls: Calls) -> None:
         from hocket.gateway.offers import Offers
-        from hocket.transports.webrtc import WebRtc
+        from hocket.transports.webrtc.line import WebRtc
 
         self._shared = WebRtc()
         self._offers = Offers(calls, self._shared)

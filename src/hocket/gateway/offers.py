@@ -19,8 +19,8 @@ from hocket.gateway.calls import Calls
 from hocket.gateway.control import Answer
 from hocket.gateway.tickets import TicketError
 from hocket.transports.client_messages import RESUME_S, AudioFormat, Welcome
-from hocket.transports.webrtc import OUTPUT_RATE, WebRtc, WebRtcLine, WebRtcPeer
-from hocket.transports.webrtc_sdp import read_offer
+from hocket.transports.webrtc.line import OUTPUT_RATE, WebRtc, WebRtcLine, WebRtcPeer
+from hocket.transports.webrtc.sdp import read_offer
 
 MAX_RETURNS: Final = 8
 """Connections of one call that are being made at once: who tries more often waits for those to fail."""

@@ -36,8 +36,9 @@ from hocket.observe.metrics import Meters
 
 log = logging.getLogger(__name__)
 
-RATES: Final = (8_000, 16_000)
-"""Hertz of the lines that most calls come by: nothing has to be made ready for them any more."""
+RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
+"""Hertz, in and out, of carriers, of the page over a WebSocket and over WebRTC: nothing has to be made ready for their
+calls any more."""
 
 LEFT_ALONE: Final = "the server stopped"
 
@@ -80,8 +81,8 @@ async def work(orders: Orders, lifeline: int) -> None:
     agent = load_agent(settings.agent)
     async with AsyncExitStack() as opened:
         assembly = await opened.enter_async_context(assemble(agent))
-        for rate in RATES:
-            await assembly.prepare(rate, rate)
+        for rates in RATES:
+            await assembly.prepare(*rates)
         pulse = Pulse(asyncio.get_running_loop(), assembly.wheel.lateness, Watchdog())
         meters = Meters()
         max_calls = settings.max_calls or CALLS_PER_CORE

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hocket.transports.libopus import load_opus
-from hocket.transports.webrtc_ice import Sockets
-from hocket.transports.webrtc_peer import Peer, make_certificate
-from hocket.transports.webrtc_sdp import Offer
-from hocket.transports.webrtc_voice import NAME, Effort, Voice
+from hocket.transports.webrtc.ice import Sockets
+from hocket.transports.webrtc.libopus import load_opus
+from hocket.transports.webrtc.peer import Peer, make_certificate
+from hocket.transports.webrtc.sdp import Offer
+from hocket.transports.webrtc.voice import NAME, Effort, Voice
 
 OUTPUT_RATE: Final = 24_000
 """Hertz. Opus costs the same at 16 kHz, and voices are made for 24."""

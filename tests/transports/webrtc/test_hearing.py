@@ -9,9 +9,9 @@ import numpy as np
 from hocket.audio.frame import Frame, Samples
 from hocket.audio.opus import OpusDecoder, OpusEncoder
 from hocket.sim.loop import run
-from hocket.transports.libopus import load_opus
-from hocket.transports.rtp import write_rtp
-from hocket.transports.webrtc_hearing import DTX_STALL_S, STALL_S, Hearing
+from hocket.transports.webrtc.hearing import DTX_STALL_S, STALL_S, Hearing
+from hocket.transports.webrtc.libopus import load_opus
+from hocket.transports.webrtc.rtp import write_rtp
 from tests.speech import clip
 
 OPUS, KEYS = 111, 126

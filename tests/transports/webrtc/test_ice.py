@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hocket.errors import MissingError
-from hocket.transports import webrtc_ice
-from hocket.transports.webrtc_ice import MAX_PAIRS, MAX_WAITING, IceConnection, Sockets
+from hocket.transports.webrtc import ice as webrtc_ice
+from hocket.transports.webrtc.ice import MAX_PAIRS, MAX_WAITING, IceConnection, Sockets
 
 PASSWORD = "callerssecretcallerssecret"
 WHERE = ("192.0.2.9", 4_000)

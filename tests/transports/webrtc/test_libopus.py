@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from hocket.errors import MissingError
-from hocket.transports import libopus
+from hocket.transports.webrtc import libopus
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
 from hocket.errors import MissingError, TransportError
-from hocket.transports.rtp import is_rtcp
-from hocket.transports.webrtc_ice import IceConnection, Sockets
-from hocket.transports.webrtc_sdp import Local, Offer, write_answer
+from hocket.transports.webrtc.ice import IceConnection, Sockets
+from hocket.transports.webrtc.rtp import is_rtcp
+from hocket.transports.webrtc.sdp import Local, Offer, write_answer
 
 try:
     from aiortc.rtcdatachannel import RTCDataChannel

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from hocket.errors import MissingError
-from hocket.transports import webrtc_shared
-from hocket.transports.webrtc_sdp import read_offer
-from hocket.transports.webrtc_shared import WebRtc
-from tests.transports.webrtc_caller import Caller
+from hocket.transports.webrtc import shared as webrtc_shared
+from hocket.transports.webrtc.sdp import read_offer
+from hocket.transports.webrtc.shared import WebRtc
+from tests.transports.webrtc.caller import Caller
 
 
 def test_calls_share_a_port_a_certificate_and_the_effort_but_no_secret() -> None:

@@ -13,12 +13,13 @@ from hocket.audio.frame import Samples, silence
 from hocket.errors import TransportError
 from hocket.sim.impairment import Impairment, UdpRelay
 from hocket.stages.transport import Transport
-from hocket.transports import webrtc, webrtc_peer
 from hocket.transports.client_messages import RESUME_S, AudioFormat, State, Welcome
-from hocket.transports.webrtc import OUTPUT_RATE, WebRtc, WebRtcLine
-from hocket.transports.webrtc_sdp import read_offer
+from hocket.transports.webrtc import line as webrtc
+from hocket.transports.webrtc import peer as webrtc_peer
+from hocket.transports.webrtc.line import OUTPUT_RATE, WebRtc, WebRtcLine
+from hocket.transports.webrtc.sdp import read_offer
 from tests.stages.transport_contract import check_transport
-from tests.transports.webrtc_caller import Caller, Ear, chirp, likeness
+from tests.transports.webrtc.caller import Caller, Ear, chirp, likeness
 
 ANSWER_S = 30.0
 FRAME = OUTPUT_RATE // 50

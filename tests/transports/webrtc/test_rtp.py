@@ -13,7 +13,7 @@ from aiortc.rtp import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.transports.rtp import (
+from hocket.transports.webrtc.rtp import (
     CLOCK_RATE,
     Keys,
     Reception,

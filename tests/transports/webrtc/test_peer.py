@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from hocket.transports.rtp import read_rtp, write_bye, write_rtp
-from hocket.transports.webrtc_ice import Sockets
-from hocket.transports.webrtc_peer import UNREAD_BYTES, Peer, make_certificate
-from hocket.transports.webrtc_sdp import read_offer
-from tests.transports.webrtc_caller import Caller
+from hocket.transports.webrtc.ice import Sockets
+from hocket.transports.webrtc.peer import UNREAD_BYTES, Peer, make_certificate
+from hocket.transports.webrtc.rtp import read_rtp, write_bye, write_rtp
+from hocket.transports.webrtc.sdp import read_offer
+from tests.transports.webrtc.caller import Caller
 
 
 class Owner:

@@ -11,7 +11,15 @@ import msgspec
 
 from hocket.audio.frame import FRAME_MS, Samples
 from hocket.audio.opus import HIGHEST_BITRATE, LOWEST_BITRATE, OpusEncoder
-from hocket.transports.rtp import CLOCK_RATE, Reception, Report, ntp_of, write_bye, write_rtp, write_sender_report
+from hocket.transports.webrtc.rtp import (
+    CLOCK_RATE,
+    Reception,
+    Report,
+    ntp_of,
+    write_bye,
+    write_rtp,
+    write_sender_report,
+)
 
 NAME: Final = "hocket"
 """CNAME of every stream; calls have nothing else to tell each other apart by."""

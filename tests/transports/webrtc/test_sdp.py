@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hocket.errors import InputError
-from hocket.transports.webrtc_sdp import MAX_OFFER_BYTES, Local, Offer, read_offer, write_answer
-from tests.transports.webrtc_caller import Caller
+from hocket.transports.webrtc.sdp import MAX_OFFER_BYTES, Local, Offer, read_offer, write_answer
+from tests.transports.webrtc.caller import Caller
 
 PRINT = ":".join(["AB"] * 32)
 CHROMIUM = "\r\n".join(

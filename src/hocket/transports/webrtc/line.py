@@ -26,12 +26,12 @@ from hocket.transports.client_messages import (
     ServerMessage,
     Welcome,
 )
-from hocket.transports.rtp import Report, read_reports
-from hocket.transports.webrtc_hearing import Hearing
-from hocket.transports.webrtc_shared import OUTPUT_RATE as OUTPUT_RATE
-from hocket.transports.webrtc_shared import WebRtc as WebRtc
-from hocket.transports.webrtc_shared import WebRtcPeer as WebRtcPeer
-from hocket.transports.webrtc_voice import Sent, Voice
+from hocket.transports.webrtc.hearing import Hearing
+from hocket.transports.webrtc.rtp import Report, read_reports
+from hocket.transports.webrtc.shared import OUTPUT_RATE as OUTPUT_RATE
+from hocket.transports.webrtc.shared import WebRtc as WebRtc
+from hocket.transports.webrtc.shared import WebRtcPeer as WebRtcPeer
+from hocket.transports.webrtc.voice import Sent, Voice
 from hocket.transports.websocket import read, written
 
 INPUT_RATE: Final = 16_000

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hocket.audio.frame import silence
 from hocket.audio.opus import HIGHEST_BITRATE, LOWEST_BITRATE
-from hocket.transports.libopus import load_opus
-from hocket.transports.rtp import Report, Rtp, ntp_of, read_rtp
-from hocket.transports.webrtc_voice import SILENCE_S, START_BITRATE, Effort, Path, Rate, Sent, Voice
+from hocket.transports.webrtc.libopus import load_opus
+from hocket.transports.webrtc.rtp import Report, Rtp, ntp_of, read_rtp
+from hocket.transports.webrtc.voice import SILENCE_S, START_BITRATE, Effort, Path, Rate, Sent, Voice
 
 FRAME = 480
 SOURCE = 9

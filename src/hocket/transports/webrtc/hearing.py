@@ -13,7 +13,7 @@ from hocket.audio.frame import FRAME_MS, Frame, Samples, silence
 from hocket.audio.opus import DTX_BYTES, WIRE_RATE, OpusDecoder, packet_samples
 from hocket.audio.reorder import PIECE, Piece, Reorder
 from hocket.errors import AudioError
-from hocket.transports.rtp import Keys, Reception, Rtp, read_rtp
+from hocket.transports.webrtc.rtp import Keys, Reception, Rtp, read_rtp
 
 STALL_S: Final = 0.5
 """A stream that stops for less is held up by its network, and then comes all at once. After that silence takes its
