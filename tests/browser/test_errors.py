@@ -31,6 +31,7 @@ def test_a_microphone_that_is_denied(chromium: Browser, wire: Wire) -> None:
         assert "Allow it at the icon" in notice(visit)
         assert visit.page.locator("#notice").get_attribute("role") == "alert"
         visit.page.get_by_role("button", name="Call again").wait_for()
+        assert visit.page.locator("#state").inner_text() == "There is no call"
         assert not visit.errors
         assert not any("v1/voice/session" in url for url in visit.asked)  # no ticket was used up
     finally:

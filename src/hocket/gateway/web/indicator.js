@@ -9,6 +9,7 @@ const WORDS = {
   speaking: "Speaking",
   reconnecting: "Reconnecting",
   over: "The call is over",
+  none: "There is no call",
 };
 
 export class Indicator {

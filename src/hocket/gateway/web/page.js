@@ -56,7 +56,8 @@ function showStatus(status) {
   mute.disabled = !open;
   keypad.enable(open);
   transport.disabled = live;
-  indicator.show(status === "open" ? state : status);
+  if (status === "over" && !["open", "reconnecting"].includes(before)) indicator.show("none");
+  else indicator.show(status === "open" ? state : status);
   if (status === "reconnecting") notice.news("The connection broke off. Reconnecting … the call waits for you.");
   if (status === "open" && before === "reconnecting") notice.news("The connection is back. The call goes on.", NEWS_S);
 }
