@@ -139,3 +139,20 @@ def test_who_begins_no_tls_is_closed_soon(monkeypatch: pytest.MonkeyPatch) -> No
             await port.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET / HTTP/1.1\r\nAuthorization: " + b"secret" * 4_000, b"GET / HTTP/9.x\r\n", b"\x16\x03"]
+)
+def test_what_is_no_request_is_not_logged(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Each would be a traceback, with the address and what may be a key."""
+
+    async def scenario() -> None:
+        async with listening_on() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
+            writer.write(sent + b"\r\n\r\n")
+            await closed(reader)
+            writer.close()
+
+    asyncio.run(scenario())
+    assert not caplog.records

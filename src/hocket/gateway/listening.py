@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from typing import Final, cast
 
@@ -42,6 +43,9 @@ class HttpPort:
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Answer from now on. Raises `MissingError` when the port cannot be used."""
+        # It would log a traceback, an address and what was sent for each request that is none; the application logs
+        # its own errors.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         await self._runner.setup()
         answerer = self._runner.server
         assert answerer is not None, "it is set up"
