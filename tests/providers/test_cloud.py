@@ -6,16 +6,13 @@ import sys
 import pytest
 
 from hocket.errors import MissingError, StageError, SttError, TtsError
-from hocket.providers import cloud, cloud_socket
+from hocket.providers import cloud
 from hocket.providers.cartesia import Cartesia
 from hocket.providers.cloud import Account, Dialer, Inbox, Setting, retry_after_s
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
 from hocket.providers.elevenlabs import ElevenLabs
 from hocket.sim.loop import run
-from hocket.sim.wire.faults import Fault
 from tests.sim.wire.echo import Echo
-from tests.sim.wire.waiting import until
-from tests.stages.leftovers import cancelled_anywhere, leaves_nothing
 
 
 def account(base_url: Setting[str] = "http://127.0.0.1:1", key: Setting[str] | None = "secret") -> Account:
@@ -52,119 +49,6 @@ def test_without_picows_it_says_what_to_install(make: type[Deepgram], monkeypatc
         make()
 
 
-def test_messages_go_both_ways() -> None:
-    async def scenario() -> None:
-        async with Echo() as server:
-            dialer = Dialer(account(server.url))
-            socket = await dialer.open("/socket", [], "")
-            await socket.send("text")
-            await socket.send(b"binary")
-            assert [await socket.receive(), await socket.receive()] == ["text", "binary"]
-            await socket.close()
-            await socket.close()
-            assert not socket.alive
-            with pytest.raises(TtsError, match="has been closed"):
-                await socket.receive()
-            with pytest.raises(TtsError, match="has been closed"):
-                await socket.send("more")
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
-def test_what_came_before_a_loss_can_still_be_read() -> None:
-    async def scenario() -> None:
-        async with Echo() as server:
-            server.faults.plan(Fault("close", after_messages=1))
-            dialer = Dialer(account(server.url))
-            socket = await dialer.open("/socket", [], "")
-            await socket.send("one")
-            await socket.send("two")
-            await until(lambda: not socket.alive)
-            assert await socket.receive() == "one"
-            with pytest.raises(TtsError, match=r"closed the connection \(code 1011\)"):
-                await socket.receive()
-            assert socket.close_code == 1011
-            await socket.close()
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
-def test_a_handshake_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud, "CONNECT_S", 0.1)
-
-    async def scenario() -> None:
-        async with Echo() as server:
-            server.faults.plan(Fault("late", seconds=60))
-            dialer = Dialer(account(server.url))
-            with pytest.raises(TtsError, match=r"within 0\.1 s"):
-                await dialer.open("/socket", [], "")
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
-def test_a_peer_that_reads_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its pings would be answered by nobody either; the write deadline comes first."""
-    monkeypatch.setattr(cloud_socket, "WRITE_S", 0.1)
-
-    async def scenario() -> None:
-        async with Echo() as server:
-            server.faults.plan(Fault("stall", seconds=60))
-            dialer = Dialer(account(server.url))
-            socket = await dialer.open("/socket", [], "")
-
-            async def send() -> None:
-                for _ in range(100):
-                    await socket.send(bytes(1 << 20))
-
-            with pytest.raises(TtsError, match=r"took nothing for 0\.1 s"):
-                await send()
-            assert not socket.alive
-            await socket.close()
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
-def test_a_peer_that_sends_more_than_is_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud, "UNREAD_BYTES", 1000)
-
-    async def scenario() -> None:
-        async with Echo() as server:
-            dialer = Dialer(account(server.url))
-            socket = await dialer.open("/socket", [], "")
-            for _ in range(3):
-                await socket.send("x" * 600)
-            await until(lambda: not socket.alive)
-            assert len(await socket.receive()) == 600
-            await socket.close()
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
-def test_opening_can_be_cancelled_at_any_step_and_closing_leaves_nothing() -> None:
-    async def scenario() -> None:
-        async with Echo() as server:
-            dialer = Dialer(account(server.url))
-
-            async def use() -> None:
-                socket = await dialer.open("/socket", [], "")
-                try:
-                    await socket.send("one")
-                    await socket.receive()
-                finally:
-                    await socket.close()
-
-            await leaves_nothing(use, "a socket")
-            await cancelled_anywhere(use, "a socket")
-            await dialer.close()
-
-    asyncio.run(scenario())
-
-
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422, 429, 500, 503])
 def test_a_refusal_is_of_the_stage_and_says_what_to_do(status: int) -> None:
     error = account().refusal(status, 'the model "m"', "no reason at all")
@@ -189,20 +73,6 @@ def test_a_refusal_is_of_the_stage_and_says_what_to_do(status: int) -> None:
 def test_how_long_a_refusal_asks_to_be_waited(said: str, seconds: float) -> None:
     assert retry_after_s({"Retry-After": said}) == seconds
     assert retry_after_s({}) == 0
-
-
-@pytest.mark.parametrize(("status", "seconds"), [(429, 3.0), (503, 3.0), (400, 0.0)])
-def test_a_refused_handshake_says_how_long_to_wait(status: int, seconds: float) -> None:
-    async def scenario() -> None:
-        async with Echo() as server:
-            server.faults.plan(Fault("status", status=status, seconds=3))
-            dialer = Dialer(account(server.url))
-            with pytest.raises(TtsError) as caught:
-                await dialer.open("/socket", [], "")
-            assert caught.value.retry_after_s == seconds
-            await dialer.close()
-
-    asyncio.run(scenario())
 
 
 def test_a_setting_that_cannot_be_used_is_the_stages_own_error() -> None:

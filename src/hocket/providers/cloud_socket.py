@@ -69,7 +69,9 @@ class Socket(WSListener):
     @property
     def alive(self) -> bool:
         transport = self._transport
-        return self.inbox.ended is None and transport is not None and not transport.is_disconnected
+        if self.inbox.ended is not None or transport is None or transport.is_disconnected:
+            return False
+        return not transport.is_close_frame_sent  # or else a ping was not answered: it ends in a moment
 
     def offer(self, data: str | bytes) -> bool:
         """Send a message at once; False when the connection is lost, or so much is unsent that it has to wait."""
