@@ -13,6 +13,7 @@ from hocket.turn.commands import (
     StartSay,
     StopPlayout,
 )
+from hocket.turn.barge_in import WORDS_MS
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import (
     EndRequested,
@@ -69,13 +70,41 @@ def test_a_cough_or_backchannel_lets_the_agent_go_on(text: str) -> None:
     assert len(talk.committed) == 1
 
 
+def test_a_backchannel_that_is_being_said_at_the_decision_lets_the_agent_go_on() -> None:
+    talk = talking()
+    talk.at(4055, SpeechStarted(4000 * MS))
+    talk.at(4480, Transcribed("uh huh", final=False))
+    talk.at(4500, SpeechStopped(4400 * MS))
+    talk.until(6000)
+    assert not talk.of(StopPlayout)
+    assert talk.time_of(ResumePlayout) <= 4000 + WORDS_MS
+
+
+def test_speech_that_goes_on_stops_the_agent_when_its_first_word_is_known() -> None:
+    talk = talking()
+    talk.at(4055, SpeechStarted(4000 * MS))
+    talk.until(4500)
+    assert not talk.of(ResumePlayout)
+    talk.at(4520, Transcribed("actually", final=False))
+    assert talk.time_of(StopPlayout) == 4520
+
+
+def test_a_sound_without_words_is_not_waited_for() -> None:
+    talk = talking()
+    talk.at(4055, SpeechStarted(4000 * MS))
+    talk.at(4150, SpeechStopped(4060 * MS))
+    assert talk.of(Finalize)
+    talk.final(4200, "")
+    assert talk.time_of(ResumePlayout) == 4200
+
+
 def test_what_a_noise_cut_off_is_said_after_all() -> None:
     talk = talking()
     talk.at(4055, SpeechStarted(4000 * MS))
-    talk.until(4400)  # goes on past the decision: the agent stops
-    assert talk.time_of(StopPlayout) == 4355
-    talk.at(4900, SpeechStopped(4800 * MS))
-    talk.final(5100, "")
+    talk.until(5000)  # goes on until its words should be known: the agent stops
+    assert talk.time_of(StopPlayout) == 4000 + WORDS_MS
+    talk.at(5100, SpeechStopped(5000 * MS))
+    talk.final(5300, "")
     assert [(say.text, say.kind) for say in talk.of(StartSay)] == [("On Sundays we open at ten.", "continuation")]
 
 
@@ -237,8 +266,8 @@ def test_a_gap_in_speech_at_the_decision_does_not_let_the_agent_talk_over_it() -
     talk.at(4300, SpeechPaused(4220 * MS))
     talk.at(4370, SpeechResumed())  # the decision was at 4355
     assert talk.time_of(PausePlayout, -1) == 4370
-    talk.until(4700)
-    assert talk.of(StopPlayout)
+    talk.until(5000)
+    assert talk.time_of(StopPlayout) == 4000 + WORDS_MS
 
 
 def test_a_final_is_asked_for_after_each_barge_in() -> None:

@@ -141,7 +141,7 @@ def test_a_finished_call_replays_to_the_same_commands() -> None:
     talk.ready(2100)
     talk.audible(2110)
     talk.heard, talk.unheard = "We have", "six."
-    talk.speak(3000, 3800)
+    talk.speak(3000, 4400)
     talk.until(40_000)
     entries = [Entry(round(ms * MS), record) for ms, record in talk.log]
     assert len(talk.orders) > 20

@@ -1,7 +1,9 @@
 """The reducer while the caller hears the agent: yield at the onset, then stop or resume.
 
-The agent falls silent as soon as the detector hears the caller, and decides within `decide_ms`: words that are no
-backchannel, or speech that goes on, stop it; a cough, an "mm-hmm" or a door let it go on from the very sample.
+The agent falls silent as soon as the detector hears the caller. Words that are no backchannel stop it. A sound that is
+over within `decide_ms`, a cough, an "mm-hmm" or a door, lets it go on from the very sample. Speech that goes on by then
+keeps it silent, and stops it when its first words say so: recognisers show a word only when it has been said, and
+whoever is stopped for an "mm-hmm" has to begin its sentence anew.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from hocket.turn.timers import Reason
 
 UNDETECTED_WORDS: Final = 3
 """So many stable words take the floor though the detector heard no voice: music hides it. One or two may be a click."""
+
+
+WORDS_MS: Final = 900
+"""From the onset of speech until some of its words are known, if it has any that can be recognised."""
 
 
 def speech_started(s: State, now: int) -> None:
@@ -43,17 +49,27 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
     assert reply
     if reply.interruptible and _takes_floor(s):
         _stop(s, now)
+    elif event.finalized and reply.paused and s.caller.final_asked and not s.caller.speaking and not s.caller.away:
+        _resume(s, reply)  # all there was has been heard, and it had no word
 
 
 def decide(s: State, now: int) -> None:
     """The deadline of the decision."""
     reply = s.reply
     assert reply and reply.paused
-    goes_on = s.caller.speaking and not s.caller.quiet and not is_backchannel(s.transcript.text)
-    if goes_on or _takes_floor(s):
+    text, words_due = s.transcript.text, s.caller.onset + WORDS_MS * MS
+    goes_on = s.caller.speaking and not s.caller.quiet and not is_backchannel(text)
+    if goes_on and not text and now < words_due:
+        s.timers.set(Reason.DECIDE, words_due)
+    elif goes_on or _takes_floor(s):
         _stop(s, now)
-        return
+    else:
+        _resume(s, reply)
+
+
+def _resume(s: State, reply: Reply) -> None:
     reply.paused = False
+    s.timers.stop(Reason.DECIDE)
     s.emit(ResumePlayout(reply.id))
 
 

@@ -28,7 +28,7 @@ class TurnConfig(msgspec.Struct, frozen=True):
     no_input_ms: int = 8_000
     max_duration_ms: int = 1_800_000
     decide_ms: int = 300
-    """From the detected onset of a barge-in to the decision to stop or resume."""
+    """From the detected onset of a barge-in: what is over by then, without a word, was none."""
     owed_ms: int = 1_100
     """Silence after the caller's last speech that a filler ends; under 1.2 s people do not repeat themselves."""
     reply_ms: int = 8_000
