@@ -6,16 +6,18 @@ import logging
 import aiohttp
 import pytest
 
-from hocket.gateway.frames import AT_ONCE, PER_S, TOO_MANY, Frames
+from hocket.gateway.frames import AT_ONCE, BEFORE_HELLO, PER_S, TOO_MANY, Frames
 from tests.gateway.clients import dialled, gateway, hello, until
 
 
 def test_frames_may_come_at_once_and_then_at_their_rate() -> None:
     frames = Frames()
-    allowed = sum(frames.allow(1_000.0) for _ in range(2 * AT_ONCE))
+    allowed = sum(frames.allow(1_000.0, known=True) for _ in range(2 * AT_ONCE))
     assert abs(allowed - AT_ONCE) <= 1
+    strange = Frames()
+    assert sum(strange.allow(float(number), known=False) for number in range(1_000)) == BEFORE_HELLO
     later = Frames()
-    assert all(later.allow(number / PER_S) for number in range(10 * PER_S))
+    assert all(later.allow(number / PER_S, known=True) for number in range(10 * PER_S))
 
 
 PING = b"\x89\x84\0\0\0\0ping"

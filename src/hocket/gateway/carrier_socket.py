@@ -81,7 +81,7 @@ class CarrierSocket(WSListener):
         kind = frame.msg_type
         if transport.is_close_frame_sent:
             return
-        if not self._frames.allow(self._loop.time()):
+        if not self._frames.allow(self._loop.time(), known=self._line is not None):
             self._gone(f"{self._carrier.title}'s side sent {TOO_MANY}; the call ends.")
             self._hang_up(WSCloseCode.POLICY_VIOLATION)
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):

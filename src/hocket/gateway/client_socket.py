@@ -165,7 +165,7 @@ class ClientSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._closing:
             return
-        if not self._frames.allow(self._loop.time()):
+        if not self._frames.allow(self._loop.time(), known=self._line is not None):
             self._flooded()
             return
         if frame.msg_type == WSMsgType.PING:

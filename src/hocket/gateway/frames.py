@@ -14,11 +14,14 @@ try:
 except ImportError:
     raise MissingError("Serving calls needs picows, which is not installed: pip install hocket[serve]") from None
 
-PER_S: Final = 500
+PER_S: Final = 250
 """In the long run; a call has some 60, and a line itself takes 200 messages."""
 
-AT_ONCE: Final = 2_500
+AT_ONCE: Final = 5 * PER_S
 """What was held up on its way comes all together."""
+
+BEFORE_HELLO: Final = 20
+"""Of who has not even said who they are."""
 
 TOO_MANY: Final = f"more than {PER_S} frames of WebSocket a second"
 
@@ -29,13 +32,17 @@ UNREAD_BYTES: Final = 16 * 1024
 class Frames:
     """Of one connection."""
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "_strange")
 
     def __init__(self) -> None:
         self._at = float("-inf")
+        self._strange = 0
 
-    def allow(self, now: float) -> bool:
-        """One more, at this time of the event loop; False when there were too many."""
+    def allow(self, now: float, *, known: bool) -> bool:
+        """One more, at this time of the event loop; False when there were too many. `known`: a call has begun."""
+        if not known:
+            self._strange += 1
+            return self._strange <= BEFORE_HELLO
         self._at = max(self._at, now - AT_ONCE / PER_S) + 1 / PER_S
         return self._at <= now
 
