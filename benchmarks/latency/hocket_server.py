@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import signal
 from pathlib import Path
 from typing import get_args
@@ -22,6 +21,7 @@ from hocket.assembly import Assembly, assemble
 from hocket.gateway.carrier_socket import CarrierSockets
 from hocket.gateway.media import MediaServer
 from hocket.gateway.settings import Settings
+from hocket.gateway.worker import settle_memory
 from hocket.providers.cartesia import Cartesia
 from hocket.providers.deepgram import Deepgram
 from hocket.providers.openai_chat import OpenAiChat
@@ -92,8 +92,7 @@ async def _serve(options: argparse.Namespace) -> None:
             0, Settings(agent="", dev=True), 1_000, {"/twilio": lambda _: sockets.listener(TWILIO, answer)}
         )
         await server.listen("127.0.0.1", options.port)
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         print("ready", flush=True)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -40,6 +40,10 @@ RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
 """Hertz, in and out, of carriers, of the page over a WebSocket and over WebRTC: nothing has to be made ready for their
 calls any more."""
 
+COLLECTED_AFTER: Final = (5_000, 20, 50)
+"""Objects, and younger collections, until the next collection of each age. Calls rarely make garbage in cycles, and with
+Python's own (700, 10, 10) the collector takes 2.6 % of the processor time of 150 calls."""
+
 LEFT_ALONE: Final = "the server stopped"
 
 
@@ -93,9 +97,7 @@ async def work(orders: Orders, lifeline: int) -> None:
         port = await lines.open(orders.port, tls_context(settings))
         figures = Figures(meters, pulse, assembly.load, assembly.providers.slots)
         control = Control(calls, port, drain=told.drain, offer=lines.offer, metrics=figures.snapshot)
-        # What is there now stays; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         shedding = Shedding(lambda: pulse.lag_p95_ms, assembly.load)
         for measuring in (pulse, shedding):
             measuring.start()
@@ -130,6 +132,13 @@ class _Told:
             asyncio.get_running_loop().remove_reader(self._lifeline)
             self.alone.set()
             self.drain(Drain(0, LEFT_ALONE))
+
+
+def settle_memory() -> None:
+    """To be called when all is ready: what is there now stays, and the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
