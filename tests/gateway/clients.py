@@ -47,14 +47,14 @@ class Gateway(NamedTuple):
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.media.port}/ws"
 
-    def ticket(self, kind: Kind = "ws") -> str:
-        return issue(SECRET, kind=kind, worker=WORKER, now=unix_time())
+    def ticket(self, kind: Kind = "ws", source: str = "") -> str:
+        return issue(SECRET, kind=kind, worker=WORKER, now=unix_time(), source=source)
 
 
 @asynccontextmanager
-async def gateway(of: Agent | None = None, *, max_calls: int = 10) -> AsyncIterator[Gateway]:
+async def gateway(of: Agent | None = None, *, max_calls: int = 10, **limits: Any) -> AsyncIterator[Gateway]:
     async with assemble(of or agent()) as assembly:
-        calls = Calls(assembly, Tickets(SECRET, WORKER), max_calls=max_calls)
+        calls = Calls(assembly, Tickets(SECRET, WORKER), max_calls=max_calls, **limits)
         sockets = ClientSockets(calls)
         media = MediaServer(0, Settings(agent="", dev=True), max_calls, {"/ws": sockets.listener})
         await media.listen("127.0.0.1", 0)

@@ -79,6 +79,24 @@ def test_a_call_that_is_cancelled_leaves_its_place(steps: int) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("source", ["", "a"])
+def test_a_source_has_only_so_many_calls_and_gets_their_places_back(source: str) -> None:
+    async def scenario() -> None:
+        async with assemble(agent_of()) as assembly:
+            calls = Calls(assembly, Tickets(SECRET, "w"), max_calls=9, max_calls_per_address=2)
+            tasks = [hold(calls, number, source=source) for number in range(2)]
+            refused = calls.admit(source)
+            assert (refused and (refused.reason, refused.status)) == (("too_many_calls", 429) if source else None)
+            assert calls.admit("another") is None
+            await asyncio.sleep(1)
+            leave(calls)
+            await asyncio.gather(*tasks)
+            assert calls.admit(source) is None
+            assert not calls._of_source
+
+    run(scenario())
+
+
 def test_a_slow_loop_and_full_providers_refuse_calls() -> None:
     async def scenario() -> None:
         pulse = Pulse()

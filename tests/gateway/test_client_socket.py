@@ -143,6 +143,22 @@ def test_who_finds_no_room_is_told_when_to_try_again() -> None:
     asyncio.run(scenario())
 
 
+def test_an_address_has_only_so_many_calls() -> None:
+    async def scenario() -> None:
+        async with gateway(max_calls_per_address=1) as server, dialled(server) as first, dialled(server) as second:
+            await hello(server, first, ticket=server.ticket(source="a"))
+            spare = server.ticket(source="a")
+            refused = await hello(server, second, ticket=spare)
+            assert (refused["type"], refused["retry_after_s"]) == ("refused", 10)
+            assert refused["reason"].startswith("Your address has as many calls as one may have.")
+            await first.send_str(HANG_UP)
+            await until(lambda: not server.calls.live)
+            async with dialled(server) as third:
+                assert (await hello(server, third, ticket=spare))["type"] == "welcome", "the ticket was not used up"
+
+    asyncio.run(scenario())
+
+
 def test_who_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_socket, "HELLO_S", 0.1)
 

@@ -108,7 +108,7 @@ def test_a_server_with_a_key_gets_a_ticket_and_may_say_who_calls() -> None:
                 "urls": {"ws": "ws://127.0.0.1:8082/ws", "webrtc": f"{at.url}/webrtc/offer?worker=1"},
                 "region": "local",
             }
-            assert at.workers.asked == [asked]
+            assert at.workers.asked == [asked | {"address": ""}]
 
     asyncio.run(scenario())
 
@@ -242,6 +242,19 @@ def test_pages_of_one_address_get_tickets_at_a_rate_and_servers_as_many_as_they_
             assert (status, answer["reason"]) == (429, "too_many_requests")
             assert int(headers["Retry-After"]) >= 1
             assert (await at.session(None, **BEARER))[0] == 200
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "address"),
+    [(PUBLIC, {"Origin": ORIGIN}, "127.0.0.1"), (PUBLIC, BEARER, ""), (DEV, {}, "")],
+)
+def test_calls_are_limited_by_address_for_pages(settings: Settings, headers: dict[str, str], address: str) -> None:
+    async def scenario() -> None:
+        async with served(settings) as at:
+            assert (await at.session(None, **headers))[0] == 200
+            assert at.workers.asked[0]["address"] == address
 
     asyncio.run(scenario())
 

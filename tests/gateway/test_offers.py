@@ -10,6 +10,7 @@ import pytest
 
 from hocket.assembly import assemble
 from hocket.clock import unix_time
+from hocket.gateway import offers as gateway_offers
 from hocket.gateway.calls import Calls
 from hocket.gateway.offers import MAX_RETURNS, Offers
 from hocket.gateway.tickets import Kind, Tickets, issue
@@ -27,14 +28,14 @@ class Gateway(NamedTuple):
         answer = await self.offers.take(msgspec.json.encode(body))
         return answer.status, msgspec.json.decode(answer.body)
 
-    def ticket(self, kind: Kind = "webrtc") -> str:
-        return issue(SECRET, kind=kind, worker=WORKER, now=unix_time())
+    def ticket(self, kind: Kind = "webrtc", source: str = "") -> str:
+        return issue(SECRET, kind=kind, worker=WORKER, now=unix_time(), source=source)
 
 
 @asynccontextmanager
-async def gateway(max_calls: int = 10) -> AsyncIterator[Gateway]:
+async def gateway(max_calls: int = 10, **limits: Any) -> AsyncIterator[Gateway]:
     async with assemble(agent()) as assembly:
-        calls = Calls(assembly, Tickets(SECRET, WORKER), max_calls=max_calls)
+        calls = Calls(assembly, Tickets(SECRET, WORKER), max_calls=max_calls, **limits)
         shared = WebRtc()
         await shared.open(("127.0.0.1",))
         offers = Offers(calls, shared)
@@ -143,6 +144,35 @@ def test_over_capacity_the_answer_says_when_to_try_again() -> None:
             await server.offers.close()
             await until(lambda: not server.calls.live)
             assert (await server.post(sdp=sdp, ticket=spare))[0] == 200
+
+    asyncio.run(scenario())
+
+
+def test_offers_that_are_not_connected_count_as_calls_of_their_address() -> None:
+    async def scenario() -> None:
+        async with gateway(max_calls_per_address=2) as server, calling() as caller:
+            sdp = await caller.offer()
+            for _ in range(2):
+                assert (await server.post(sdp=sdp, ticket=server.ticket(source="a")))[0] == 200
+            status, refused = await server.post(sdp=sdp, ticket=server.ticket(source="a"))
+            assert (status, refused["reason"]) == (429, "too_many_calls")
+            assert (await server.post(sdp=sdp, ticket=server.ticket(source="b")))[0] == 200
+
+    asyncio.run(scenario())
+
+
+def test_no_offer_is_read_before_its_ticket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_: str) -> Any:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(gateway_offers, "read_offer", read)
+
+    async def scenario() -> None:
+        async with gateway() as server:
+            for ticket in ("", "nonsense", server.ticket("ws")):
+                assert (await server.post(sdp="v=0", ticket=ticket))[0] == 403
+            with pytest.raises(AssertionError, match="it was read"):
+                await server.post(sdp="v=0", ticket=server.ticket())
 
     asyncio.run(scenario())
 

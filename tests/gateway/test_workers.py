@@ -14,12 +14,14 @@ from typing import Any
 import jwt
 import pytest
 
+from hocket.clock import unix_time
 from hocket.gateway import workers as pool
 from hocket.gateway.admission import Refusal
 from hocket.gateway.control import Report
 from hocket.gateway.placing import Placement
 from hocket.gateway.process import WorkerProcess
 from hocket.gateway.settings import Settings
+from hocket.gateway.tickets import Tickets, source_of
 from hocket.gateway.workers import StartError, Workers
 from tests.gateway.waiting import until
 
@@ -173,6 +175,24 @@ def test_calls_go_where_there_is_most_room(fakes: list[Fake]) -> None:
         assert workers.ready == 1
 
     virtually(scenario, 2)
+
+
+def test_a_ticket_stands_for_an_address_without_showing_it(fakes: list[Fake]) -> None:
+    async def scenario(workers: Workers) -> None:
+        def source(address: str) -> str:
+            placed = workers.place("ws", address=address)
+            assert isinstance(placed, Placement)
+            assert address not in jwt.decode(placed.ticket, options={"verify_signature": False}).values()
+            return Tickets(SECRET, fakes[0].id).redeem(placed.ticket, "ws", unix_time()).source
+
+        assert source("203.0.113.7") == source("203.0.113.7") != source("203.0.113.8")
+        assert source("2001:db8::1") == source("2001:db8::2")
+        assert "" != source_of("another secret", "203.0.113.7") != source("203.0.113.7")
+        placed = workers.place("twilio")
+        assert isinstance(placed, Placement)
+        assert not Tickets(SECRET, fakes[0].id).redeem(placed.ticket, "twilio", unix_time()).source
+
+    virtually(scenario)
 
 
 def test_no_more_tickets_than_there_is_room(fakes: list[Fake]) -> None:

@@ -28,6 +28,9 @@ def serve(
     tls_key: str = typer.Option("", help="Its key, PEM."),
     drain_timeout: float = typer.Option(300.0, help="Seconds that calls may go on when the server is to stop."),
     max_calls: int | None = typer.Option(None, help="Calls of one worker at a time."),
+    max_calls_per_address: int | None = typer.Option(
+        None, help="Calls of one worker at a time whose tickets were given to pages at one address."
+    ),
 ) -> None:
     """Serve an agent: a page to talk to it, WebSockets, WebRTC and phone streams.
 
@@ -54,6 +57,7 @@ def serve(
         tls_key=tls_key,
         drain_timeout_s=drain_timeout,
         max_calls=max_calls,
+        max_calls_per_address=max_calls_per_address,
         secrets=secrets_of(),
     )
     console = Console(stderr=True)

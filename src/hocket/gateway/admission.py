@@ -13,7 +13,12 @@ providers, because an agent's own tools and cloud connections need the rest."""
 LAG_P99_MS: Final = 5.0
 """Above it the loop is too late for 20 ms frames, so more calls would be everybody's trouble."""
 
-Reason: TypeAlias = Literal["busy", "overloaded", "providers_busy", "draining", "starting", "too_many_requests"]
+CALLS_PER_ADDRESS: Final = 10
+"""Live calls of one address on a worker, of those whose tickets were given to pages."""
+
+Reason: TypeAlias = Literal[
+    "busy", "overloaded", "providers_busy", "draining", "starting", "too_many_requests", "too_many_calls"
+]
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ _SENTENCES: Final[dict[Reason, str]] = {
     "draining": "This server is being replaced.",
     "starting": "The server is starting.",
     "too_many_requests": "Too many requests came from your address.",
+    "too_many_calls": "Your address has as many calls as one may have.",
 }
 
 _SIP: Final[dict[Reason, str]] = {
@@ -77,4 +83,5 @@ _SIP: Final[dict[Reason, str]] = {
     "draining": "503 Service Unavailable",
     "starting": "480 Temporarily Unavailable",
     "too_many_requests": "503 Service Unavailable",
+    "too_many_calls": "486 Busy Here",
 }

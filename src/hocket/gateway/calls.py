@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -13,7 +14,7 @@ import msgspec
 from hocket.agent.call import CallRecord
 from hocket.assembly.assembly import Assembly
 from hocket.clock import unix_time
-from hocket.gateway.admission import Load, Refusal, refusal
+from hocket.gateway.admission import CALLS_PER_ADDRESS, Load, Refusal, refusal
 from hocket.gateway.tickets import Kind, Ticket, Tickets
 from hocket.observe.feed import Feed
 from hocket.observe.metrics import Meters, both
@@ -53,17 +54,18 @@ class Pulse(Protocol):
 class LiveCall:
     """One call between its first and its last moment."""
 
-    __slots__ = ("id", "line", "session", "task")
+    __slots__ = ("id", "line", "session", "source", "task")
 
-    def __init__(self, id: str, line: Transport) -> None:
+    def __init__(self, id: str, line: Transport, source: str) -> None:
         self.id = id
         self.line = line
+        self.source = source
         self.session: Session | None = None
         self.task: asyncio.Task[Any] | None = None
 
 
 class Calls:
-    """Shared by everything in a worker that takes calls. See `admit`, `redeem`, `hold`, in this order."""
+    """Shared by everything in a worker that takes calls. See `read`, `admit`, `redeem`, `hold`, in this order."""
 
     def __init__(
         self,
@@ -71,11 +73,13 @@ class Calls:
         tickets: Tickets,
         *,
         max_calls: int,
+        max_calls_per_address: int = CALLS_PER_ADDRESS,
         pulse: Pulse | None = None,
         meters: Meters | None = None,
     ) -> None:
         self.assembly = assembly
         self.max_calls = max_calls
+        self._max_calls_per_address = max_calls_per_address
         self.draining = False
         """No new calls; the live ones go on."""
         self.ended = 0
@@ -84,6 +88,8 @@ class Calls:
         self._pulse = pulse
         self._meters = meters or Meters()
         self._live: dict[str, LiveCall] = {}
+        self._of_source: Counter[str] = Counter()
+        """How many calls each source has."""
         self._resumable: dict[str, ResumableLine] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -99,10 +105,16 @@ class Calls:
         lag = self._pulse.lag_p99_ms if self._pulse is not None else 0.0
         return Load(self.live, self.max_calls, lag, not self.assembly.providers.has_room(), self.draining)
 
-    def admit(self) -> Refusal | None:
-        """May a new call begin now? If None, `hold` it before the loop turns to anything else; else it is counted as
-        refused."""
+    def read(self, ticket: str, kind: Kind) -> Ticket:
+        """What a ticket says, before anything costly is done for whoever shows it. Raises as `redeem` does."""
+        return self._tickets.read(ticket, kind, unix_time())
+
+    def admit(self, source: str = "") -> Refusal | None:
+        """May a new call begin now, of this `Ticket.source`? If None, `hold` it before the loop turns to anything else;
+        else it is counted as refused."""
         found = refusal(self.load)
+        if found is None and source and self._of_source[source] >= self._max_calls_per_address:
+            found = Refusal("too_many_calls", 10, 429)
         if found is not None:
             self._meters.refused(found.reason)
         return found
@@ -118,6 +130,7 @@ class Calls:
         call_id: str,
         caller: str = "",
         parameters: dict[str, Any] | None = None,
+        source: str = "",
         tell: Callable[[ServerMessage], None] | None = None,
     ) -> Coroutine[Any, Any, None]:
         """Hold a call on a line to its end, in the task that awaits this; `tell` gets captions, states and turns.
@@ -126,7 +139,8 @@ class Calls:
         all the same. Raises what keeps the agent from taking calls at all, as `assembly.session` does.
         """
         assert call_id not in self._live, "calls have ids of their own"
-        call = self._live[call_id] = LiveCall(call_id, line)
+        call = self._live[call_id] = LiveCall(call_id, line, source)
+        self._of_source[source] += 1
         self._idle.clear()
         if isinstance(line, ResumableLine):
             self._resumable[line.resume_token] = line
@@ -190,6 +204,9 @@ class Calls:
     def _over(self, call: LiveCall) -> None:
         if self._live.get(call.id) is call:
             del self._live[call.id]
+            self._of_source[call.source] -= 1
+            if not self._of_source[call.source]:
+                del self._of_source[call.source]
             if isinstance(call.line, ResumableLine):
                 self._resumable.pop(call.line.resume_token, None)
             if not self._live:

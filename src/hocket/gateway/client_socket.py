@@ -75,9 +75,10 @@ class ClientSockets:
             lost.attach(hello, socket)
             return lost
         Codec(hello.audio)  # a ticket is not used up for a format that is not spoken
-        if refusal := self._calls.admit():
+        ticket = self._calls.read(hello.ticket, "ws")
+        if refusal := self._calls.admit(ticket.source):
             return Refused(refusal.sentence, refusal.retry_after_s)
-        ticket = self._calls.redeem(hello.ticket, "ws")
+        self._calls.redeem(hello.ticket, "ws")
         welcome = Welcome(
             call=f"ws-{secrets.token_hex(8)}",
             resume=secrets.token_urlsafe(32),
@@ -88,7 +89,12 @@ class ClientSockets:
         )
         line = WebSocketLine(welcome, socket)
         holding = self._calls.hold(
-            line, call_id=welcome.call, caller=ticket.caller, parameters=ticket.parameters, tell=line.tell
+            line,
+            call_id=welcome.call,
+            caller=ticket.caller,
+            parameters=ticket.parameters,
+            source=ticket.source,
+            tell=line.tell,
         )
         task = asyncio.get_running_loop().create_task(_hold(line, welcome.call, holding), name=f"call {welcome.call}")
         # A task that is cancelled before its first step would leave it behind, never awaited.

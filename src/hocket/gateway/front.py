@@ -78,9 +78,10 @@ class Front:
         expires_s: float = EXPIRES_S,
         caller: str = "",
         parameters: dict[str, Any] | None = None,
+        address: str = "",
     ) -> Placement | Refusal:
-        """A `placing.Place`: as the workers say, and a refusal is counted."""
-        placed = self._workers.place(kind, expires_s=expires_s, caller=caller, parameters=parameters)
+        """A `placing.Place`: as the workers say, and a refusal is counted. The calls of an `address` are limited."""
+        placed = self._workers.place(kind, expires_s=expires_s, caller=caller, parameters=parameters, address=address)
         if isinstance(placed, Refusal):
             self._meters.refused(placed.reason)
         return placed
@@ -142,7 +143,13 @@ class Front:
         problem = _check(asked, with_key=with_key or self._settings.dev)
         if problem:
             return _problem(400, "body", problem)
-        placed = self.place(asked.kind, expires_s=asked.expires_s, caller=asked.caller, parameters=asked.parameters)
+        placed = self.place(
+            asked.kind,
+            expires_s=asked.expires_s,
+            caller=asked.caller,
+            parameters=asked.parameters,
+            address="" if with_key or self._settings.dev else request[ADDRESS],
+        )
         if isinstance(placed, Refusal):
             return _refused(placed)
         settings, host = self._settings, request.host

@@ -75,10 +75,11 @@ class Offers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, body: OfferBody) -> Answer:
-        offer = read_offer(body.sdp)  # a ticket is not used up for an offer that cannot be answered
-        if refusal := self._calls.admit():
+        ticket = self._calls.read(body.ticket, "webrtc")
+        if refusal := self._calls.admit(ticket.source):
             return _refused(refusal)
-        ticket = self._calls.redeem(body.ticket, "webrtc")
+        offer = read_offer(body.sdp)  # a ticket is not used up for an offer that cannot be answered
+        self._calls.redeem(body.ticket, "webrtc")
         peer = self._shared.answer(offer)
         welcome = Welcome(
             call=f"webrtc-{secrets.token_hex(8)}",
@@ -90,7 +91,12 @@ class Offers:
         )
         line = WebRtcLine(self._shared, peer, welcome)
         holding = self._calls.hold(
-            line, call_id=welcome.call, caller=ticket.caller, parameters=ticket.parameters, tell=line.tell
+            line,
+            call_id=welcome.call,
+            caller=ticket.caller,
+            parameters=ticket.parameters,
+            source=ticket.source,
+            tell=line.tell,
         )
         task = asyncio.get_running_loop().create_task(_hold(line, welcome.call, holding), name=f"call {welcome.call}")
         # A task that is cancelled before its first step would leave it behind, never awaited.

@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long calls may go on after the gateway was told to stop."""
     max_calls: int | None = None
     """Of one worker; None: `admission.CALLS_PER_CORE`."""
+    max_calls_per_address: int | None = None
+    """Of one worker, of callers whose pages asked for their tickets; None: `admission.CALLS_PER_ADDRESS`."""
     secrets: Secrets = Secrets()
 
     @property
@@ -125,6 +127,8 @@ def _check_values(settings: Settings) -> None:
     _between("--workers", settings.workers, 1, 256)
     if settings.max_calls is not None:
         _between("--max-calls", settings.max_calls, 1, 100_000)
+    if settings.max_calls_per_address is not None:
+        _between("--max-calls-per-address", settings.max_calls_per_address, 1, 100_000)
     if not 0 <= settings.drain_timeout_s <= 86_400:
         raise ConfigError(f"--drain-timeout is {settings.drain_timeout_s:g}: give seconds from 0 to 86400.")
     for origin in settings.origins:

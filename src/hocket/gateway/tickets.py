@@ -5,12 +5,14 @@ A JWT (RFC 7519) signed with HS256. The front gives it out, and only the worker 
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from hocket.errors import InputError, MissingError
+from hocket.gateway.addresses import group
 
 try:
     import jwt
@@ -51,9 +53,11 @@ class Ticket(msgspec.Struct, frozen=True):
     """Who calls, where the front was told by somebody it trusts."""
     parameters: dict[str, Any] = {}
     """For the agent, from the same source."""
+    source: str = ""
+    """Stands for the address that was given the ticket, where its calls are limited (`source_of`); else empty."""
 
 
-class _Claims(msgspec.Struct, frozen=True):
+class _Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     jti: str
     exp: float
     aud: str
@@ -61,11 +65,18 @@ class _Claims(msgspec.Struct, frozen=True):
     worker: str
     caller: str = ""
     parameters: dict[str, Any] = {}
+    source: str = ""
 
 
 def new_secret() -> str:
     """To sign tickets with."""
     return secrets.token_urlsafe(32)
+
+
+def source_of(secret: str, address: str) -> str:
+    """Stands for an address, and for all of one subscriber's, in tickets: who reads one cannot tell which it is. No
+    signature of a ticket is one of these, because what is signed has no colon."""
+    return hmac.digest(secret.encode(), b"source:" + group(address).encode(), "sha256")[:12].hex()
 
 
 def issue(
@@ -77,10 +88,12 @@ def issue(
     expires_s: float = EXPIRES_S,
     caller: str = "",
     parameters: dict[str, Any] | None = None,
+    source: str = "",
 ) -> str:
     """A ticket that is good from `now` (seconds since 1970) for `expires_s`, at most `MAX_EXPIRES_S`."""
     assert 0 < expires_s <= MAX_EXPIRES_S, "a ticket is short-lived"
-    claims = _Claims(secrets.token_urlsafe(16), now + expires_s, _AUDIENCE, kind, worker, caller, parameters or {})
+    jti = secrets.token_urlsafe(16)
+    claims = _Claims(jti, now + expires_s, _AUDIENCE, kind, worker, caller, parameters or {}, source)
     return jwt.encode(msgspec.to_builtins(claims), secret, algorithm="HS256")
 
 
@@ -95,6 +108,12 @@ class Tickets:
 
     def redeem(self, ticket: str, kind: Kind, now: float) -> Ticket:
         """What the ticket says; it is used up. `now`: seconds since 1970. Raises `TicketError`."""
+        found = self.read(ticket, kind, now)
+        self._use(found.id, found.expires, now)
+        return found
+
+    def read(self, ticket: str, kind: Kind, now: float) -> Ticket:
+        """The same for a ticket that is not used up by it."""
         if len(ticket) > MAX_BYTES:
             raise TicketError("That is no ticket: it is too long.")
         claims = self._read(ticket)
@@ -105,8 +124,11 @@ class Tickets:
         # The bound on what is to come keeps a leaked secret's forgeries, too, from being remembered for long.
         if not now < claims.exp <= now + 2 * MAX_EXPIRES_S:
             raise TicketError("The ticket has expired: ask for a new one.")
-        self._use(claims.jti, claims.exp, now)
-        return Ticket(claims.jti, claims.kind, claims.worker, claims.exp, claims.caller, claims.parameters)
+        if claims.jti in self._used:
+            raise TicketError("The ticket was used before: ask for a new one for each call.")
+        return Ticket(
+            claims.jti, claims.kind, claims.worker, claims.exp, claims.caller, claims.parameters, claims.source
+        )
 
     def _read(self, ticket: str) -> _Claims:
         try:
@@ -119,8 +141,6 @@ class Tickets:
             raise TicketError("The ticket is not valid: ask for a new one.") from None
 
     def _use(self, jti: str, expires: float, now: float) -> None:
-        if jti in self._used:
-            raise TicketError("The ticket was used before: ask for a new one for each call.")
         if len(self._used) >= REMEMBERED:
             self._used = {used: end for used, end in self._used.items() if end > now}
             if len(self._used) >= REMEMBERED:

@@ -22,7 +22,7 @@ import msgspec
 from hocket.agent.loader import load_agent
 from hocket.assembly import assemble
 from hocket.errors import HocketError, InputError, MissingError
-from hocket.gateway.admission import CALLS_PER_CORE
+from hocket.gateway.admission import CALLS_PER_ADDRESS, CALLS_PER_CORE
 from hocket.gateway.calls import Calls
 from hocket.gateway.control import Control, Drain
 from hocket.gateway.figures import Figures
@@ -41,8 +41,8 @@ RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
 calls any more."""
 
 COLLECTED_AFTER: Final = (5_000, 20, 50)
-"""Objects, and younger collections, until the next collection of each age. Calls rarely make garbage in cycles, and with
-Python's own (700, 10, 10) the collector takes 2.6 % of the processor time of 150 calls."""
+"""Objects, and younger collections, until the next collection of each age. Calls rarely make garbage in cycles, and
+with Python's own (700, 10, 10) the collector takes 2.6 % of the processor time of 150 calls."""
 
 LEFT_ALONE: Final = "the server stopped"
 
@@ -91,7 +91,14 @@ async def work(orders: Orders, lifeline: int) -> None:
         meters = Meters()
         max_calls = settings.max_calls or CALLS_PER_CORE
         tickets = Tickets(orders.secret, orders.id)
-        calls = Calls(assembly, tickets, max_calls=max_calls, pulse=pulse, meters=meters)
+        calls = Calls(
+            assembly,
+            tickets,
+            max_calls=max_calls,
+            max_calls_per_address=settings.max_calls_per_address or CALLS_PER_ADDRESS,
+            pulse=pulse,
+            meters=meters,
+        )
         lines = Lines(calls, settings, orders.number)
         opened.push_async_callback(lines.close)
         port = await lines.open(orders.port, tls_context(settings))

@@ -14,7 +14,7 @@ from hocket.gateway.calls import CLOSE_S, GOODBYE_S
 from hocket.gateway.placing import Placement
 from hocket.gateway.process import WorkerProcess
 from hocket.gateway.settings import Settings
-from hocket.gateway.tickets import EXPIRES_S, Kind, issue
+from hocket.gateway.tickets import EXPIRES_S, Kind, issue, source_of
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,10 @@ class Workers:
         expires_s: float = EXPIRES_S,
         caller: str = "",
         parameters: dict[str, Any] | None = None,
+        address: str = "",
     ) -> Placement | Refusal:
-        """A place for one call on the worker with most room; or why there is none."""
+        """A place for one call on the worker with most room; or why there is none. The calls of an `address` are
+        limited, where one is given."""
         if self._stopping.is_set():
             return Refusal("draining", 5)
         refusal = Refusal("starting", 2)
@@ -108,6 +110,7 @@ class Workers:
             expires_s=expires_s,
             caller=caller,
             parameters=parameters,
+            source=source_of(self._secret, address) if address else "",
         )
         return Placement(ticket, worker.number, port)
 
