@@ -10,6 +10,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from hocket.errors import MissingError
+from hocket.gateway.accepting import BACKLOG, TlsServer
 from hocket.gateway.addresses import Connections, Proxies
 
 PER_ADDRESS: Final = 100
@@ -18,7 +19,7 @@ PER_ADDRESS: Final = 100
 IN_ALL: Final = 4_000
 
 HANDSHAKE_S: Final = 5.0
-"""Of TLS. A connection is counted when it is through with it."""
+"""Of TLS."""
 
 IDLE_S: Final = 15.0
 """A connection that has brought no whole request by then, or no other one, is closed."""
@@ -39,7 +40,7 @@ class HttpPort:
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=idle_s, lingering_time=2.0, shutdown_timeout=1.0
         )
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsServer | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Answer from now on. Raises `MissingError` when the port cannot be used."""
@@ -49,15 +50,16 @@ class HttpPort:
         await self._runner.setup()
         answerer = self._runner.server
         assert answerer is not None, "it is set up"
+
+        def counted() -> _Counted:
+            return _Counted(answerer(), self._connections, self._proxies)
+
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Counted(answerer(), self._connections, self._proxies),
-                host,
-                port,
-                ssl=tls,
-                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
-                backlog=1024,
-            )
+            if tls is not None:
+                self._server = secure = TlsServer(counted, tls, HANDSHAKE_S)
+                self.port = await secure.open(host, port)
+                return
+            self._server = await asyncio.get_running_loop().create_server(counted, host, port, backlog=BACKLOG)
         except OSError as error:
             await self._runner.cleanup()
             raise MissingError(
@@ -83,10 +85,18 @@ class _Counted(asyncio.Protocol):
         self._proxies = proxies
         self._counted = ""
 
+    def enter(self, address: str) -> bool:
+        return bool(self._counted) or self._proxies.trusts(address) or self._count(address)
+
+    def leave(self) -> None:
+        counted, self._counted = self._counted, ""
+        if counted:
+            self._connections.close(counted)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
-        if not address or not (self._proxies.trusts(address) or self._count(address)):
+        if not address or not self.enter(address):
             self._inner = None
             cast(asyncio.Transport, transport).abort()
             return
@@ -109,8 +119,7 @@ class _Counted(asyncio.Protocol):
             self._inner.resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._counted:
-            self._connections.close(self._counted)
+        self.leave()
         if self._inner is not None:
             self._inner.connection_lost(error)
 

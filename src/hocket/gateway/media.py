@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from hocket.errors import MissingError
+from hocket.gateway.accepting import BACKLOG, TlsServer
 from hocket.gateway.addresses import Connections, Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.settings import Settings
@@ -92,19 +93,18 @@ class MediaServer:
         self._origins = Origins(settings.origins, dev=settings.dev)
         self._worker = worker
         self._paths = paths
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsServer | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Take connections from now on. Raises `MissingError` when the port cannot be used."""
         logging.getLogger("picows").setLevel(logging.ERROR)  # it would log addresses
         try:
+            if tls is not None:
+                self._server = secure = TlsServer(lambda: _Connection(_Door(self)), tls, HANDSHAKE_S)
+                self.port = await secure.open(host, port)
+                return
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(_Door(self)),
-                host,
-                port,
-                ssl=tls,
-                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
-                backlog=1024,
+                lambda: _Connection(_Door(self)), host, port, backlog=BACKLOG
             )
         except OSError as error:
             raise MissingError(
@@ -155,7 +155,10 @@ class _Door:
         self._counted = ""
 
     def opened(self, peer: str) -> bool:
-        """May it be open? A trusted proxy's connection is counted under whom it speaks for, once that is known."""
+        """May it be open? A trusted proxy's connection is counted under whom it speaks for, once that is known. Asked
+        again, it is not counted again."""
+        if self._counted:
+            return True
         self._peer = peer
         return self._server.proxies.trusts(peer) or self._count(peer)
 
@@ -204,6 +207,12 @@ class _Connection(WSProtocol):  # type: ignore[misc]
         )
         self._door = door
         self._turned_away = False
+
+    def enter(self, address: str) -> bool:
+        return self._door.opened(address)
+
+    def leave(self) -> None:
+        self._door.closed()
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
