@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hocket.turn.barge_in import WORDS_MS
 from hocket.turn.commands import (
     AmendTurn,
     Finalize,
@@ -13,7 +14,6 @@ from hocket.turn.commands import (
     StartSay,
     StopPlayout,
 )
-from hocket.turn.barge_in import WORDS_MS
 from hocket.turn.config import TurnConfig
 from hocket.turn.events import (
     EndRequested,

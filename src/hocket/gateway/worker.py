@@ -41,7 +41,7 @@ RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
 calls any more."""
 
 COLLECTED_AFTER: Final = (5_000, 20, 50)
-"""Objects, and younger collections, until the next collection of each age. Calls rarely make garbage in cycles, and
+"""Objects, and younger collections, until the next collection of each age. A call makes little garbage in cycles, and
 with Python's own (700, 10, 10) the collector takes 2.6 % of the processor time of 150 calls."""
 
 LEFT_ALONE: Final = "the server stopped"
