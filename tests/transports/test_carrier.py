@@ -188,6 +188,19 @@ def test_what_is_said_before_the_start_is_not_heard(carrier: Carrier) -> None:
     run(scenario())
 
 
+def test_audio_faster_than_it_is_said_ends_the_call(carrier: Carrier) -> None:
+    async def scenario() -> None:
+        wire = Wire(carrier)
+        await wire.line.start(wire.ear)
+        for n in range(100):
+            wire.line.receive(media(n + 1, n * 4000, np.resize(LOUD, 4 * RATE)))
+        assert not wire.ear.frames
+        assert wire.ear.reasons == [f"{carrier.title}'s side sent audio faster than it can be said; the call ends."]
+        assert wire.closes == 1
+
+    run(scenario())
+
+
 async def talk(line: CarrierLine, frames: int, ahead: int = 1) -> None:
     """Send frames in real time, the first `ahead` of them at once."""
     loop = asyncio.get_running_loop()

@@ -99,6 +99,48 @@ def test_by_count_the_first_may_have_any_number_and_none_comes_twice() -> None:
     assert len(heard([media(77, 0), media(76, 0), media(78, 0), media(-5, 0)], "count")) == 2
 
 
+def spoken(incoming: Incoming, seconds: float, at: float, chunk: int, rate: float = 1.0) -> tuple[bool, int]:
+    """Messages of 20 ms from `at` on, `rate` times as fast as they are said: was that too fast, and the next chunk."""
+    for n in range(round(seconds * 50)):
+        incoming.frames(media(chunk, chunk * 20))
+        chunk += 1
+        if incoming.too_fast(at + n * 0.02 / rate):
+            return True, chunk
+    return False, chunk
+
+
+@pytest.mark.parametrize("by", ["time", "count"])
+def test_who_is_faster_than_the_clock_is_told_of(by: By) -> None:
+    assert spoken(Incoming(by), 0.98, 5.0, 1, rate=1e9)[0] is False
+    assert spoken(Incoming(by), 1.1, 5.0, 1, rate=1e9)[0] is True
+    assert spoken(Incoming(by), 100.0, 5.0, 1, rate=1.1)[0] is True
+    assert spoken(Incoming(by), 4_000.0, 5.0, 1, rate=1.0005)[0] is False
+    long = Incoming(by)
+    assert long.frames(media(1, 0, np.resize(LOUD, 2 * RATE)))
+    assert long.too_fast(5.0)
+
+
+@pytest.mark.parametrize("by", ["time", "count"])
+def test_silence_for_what_is_missing_counts_like_audio(by: By) -> None:
+    incoming = Incoming(by)
+    told = False
+    for n in range(1, 10):
+        incoming.frames(media(n * 50, n * 1000))
+        told |= incoming.too_fast(0.001 * n)
+    assert told
+
+
+def test_what_was_held_up_may_come_at_once_but_no_more_than_that() -> None:
+    incoming = Incoming("time")
+    _, chunk = spoken(incoming, 1.0, 0.0, 1)
+    fast, chunk = spoken(incoming, 8.9, 9.9, chunk, rate=1e9)
+    assert not fast
+    fast, chunk = spoken(incoming, 10.0, 9.9, chunk)
+    assert not fast
+    fast, _ = spoken(incoming, 12.0, 600.0, chunk, rate=1e9)  # ten minutes of silence are no leave to send as much
+    assert fast
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10_000), st.integers(0, 400)), max_size=60))
 def test_whatever_comes_frames_follow_each_other_and_memory_is_bounded(said: list[tuple[int, int, int]]) -> None:
     bodies = [media(chunk, timestamp, np.resize(LOUD, count)) for chunk, timestamp, count in said]

@@ -200,7 +200,10 @@ class CarrierLine:
         receiver = self._receiver
         if receiver is None or self._closing:
             return
-        for frame in self._incoming.frames(media):
+        frames = self._incoming.frames(media)
+        if self._incoming.too_fast(asyncio.get_running_loop().time()):
+            refuse(self._dialect.carrier, "audio faster than it can be said")
+        for frame in frames:
             receiver.hear(frame)
 
     def _pressed(self, digit: str) -> None:

@@ -17,6 +17,15 @@ FRAME: Final = RATE * FRAME_MS // 1000
 MAX_CONCEALED: Final = RATE
 """Of a longer gap one second is made up for with silence, and the rest is left out."""
 
+BURST_S: Final = 1.0
+"""How far a carrier's audio may be ahead of the clock."""
+
+STALL_S: Final = 10.0
+"""Audio that was held up for so long on its way may come all together; a connection silent for longer is lost."""
+
+DRIFT: Final = 0.005
+"""Carriers' clocks differ from ours by less than 0.02 %; so much more is forgiven."""
+
 MAX_HELD: Final = 2
 """So many messages wait for one that they have overtaken; then it is taken to be lost."""
 
@@ -40,7 +49,7 @@ class Incoming:
     """Puts messages together. Those that are missing are told by their time, in milliseconds, where the carrier keeps
     the order of messages; or else by their count, and then some that are too early are held."""
 
-    __slots__ = ("_at", "_base", "_by", "_chunk", "_held", "_rest", "_taken")
+    __slots__ = ("_at", "_base", "_by", "_chunk", "_held", "_paced", "_rest", "_taken", "_zero")
 
     def __init__(self, by: Literal["time", "count"]) -> None:
         self._by = by
@@ -51,6 +60,23 @@ class Incoming:
         self._rest = b""
         self._at = 0
         self._held: dict[int, MediaBody] = {}
+        self._zero: float | None = None
+        """When the first sample came, in seconds of the clock, if all that has come since had come in time."""
+        self._paced = 0
+        """Where in the stream the pace was looked at."""
+
+    def too_fast(self, now: float) -> bool:
+        """Are the frames until now more than time has passed? To be asked after every message; `now` in seconds of any
+        steady clock."""
+        if self._zero is None:
+            self._zero = now
+        seconds, self._paced = (self._at - self._paced) / RATE, self._at
+        ahead = self._at / RATE - (now - self._zero)
+        if ahead > 0:
+            self._zero -= min(ahead, seconds * DRIFT)
+        elif ahead < -STALL_S:
+            self._zero -= ahead + STALL_S
+        return ahead > BURST_S
 
     def frames(self, media: MediaBody) -> list[Frame]:
         """The frames that are full with this message. One that comes after silence has taken its place is dropped."""
