@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hocket.clock import unix_time
 from hocket.errors import MissingError
 from hocket.gateway import process as module
+from hocket.gateway.control import Answer
 from hocket.gateway.process import WorkerProcess, check_folder
 from hocket.gateway.settings import Settings
+from hocket.gateway.tickets import issue
 
 SECRET = "a secret of more than thirty-two bytes"
 
@@ -93,6 +98,37 @@ def test_a_worker_that_takes_no_orders_is_ended(tmp_path: Path, monkeypatch: pyt
         assert await watching == -9
 
     asyncio.run(scenario())
+
+
+def test_an_offer_without_a_good_ticket_costs_the_worker_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    async def ask(_: str, __: str, body: bytes = b"", answer_s: float = 0) -> Answer:
+        asked.append(body)
+        return Answer(200, b"{}")
+
+    def offer(**fields: str) -> tuple[int, bool]:
+        body = json.dumps({"sdp": "v=0", **fields}).encode()
+        answer = asyncio.run(worker.offer(body))
+        assert answer is not None
+        return answer.status, asked[-1:] == [body]
+
+    def ticket(**changed: Any) -> str:
+        given: dict[str, Any] = {"kind": "webrtc", "worker": worker.id, "now": unix_time(), "secret": SECRET}
+        return issue(**(given | changed))
+
+    worker = worker_in(tmp_path)
+    monkeypatch.setattr(worker, "_ask", ask)
+    for bad in ("", "nonsense", ticket(secret=SECRET * 2), ticket(kind="ws"), ticket(worker="x"), ticket(now=1e9)):
+        assert offer(ticket=bad) == (403, False)
+    for body in (b"", b"[" * 50_000, b'{"ticket": ""}', b"\xff"):
+        refused = asyncio.run(worker.offer(body))
+        assert (refused and refused.status, asked) == (400, [])
+    good = ticket()
+    assert offer(ticket=good) == offer(ticket=good) == (200, True), "the worker knows which were used"
+    assert offer(resume="a token") == (200, True)
 
 
 def test_a_folder_whose_path_is_too_long_for_sockets_is_said(tmp_path: Path) -> None:

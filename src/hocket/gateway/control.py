@@ -10,6 +10,7 @@ import msgspec
 from hocket.errors import MissingError
 from hocket.gateway.admission import Refusal, refusal
 from hocket.gateway.calls import Calls
+from hocket.gateway.tickets import TicketError
 
 try:
     from aiohttp import web
@@ -23,6 +24,14 @@ OfferTaker = Callable[[bytes], Awaitable["Answer"]]
 """Takes the body of POST /webrtc/offer."""
 
 
+class OfferBody(msgspec.Struct, frozen=True):
+    """What is posted."""
+
+    sdp: str
+    ticket: str = ""
+    resume: str = ""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What the front hands on to whoever asked."""
 
@@ -30,6 +39,17 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     """JSON."""
     retry_after_s: int | None = None
+
+
+def refuse_offer() -> Answer:
+    """The answer to a body that is no offer."""
+    message = 'An offer is JSON with "sdp" and "ticket", or "sdp" and "resume".'
+    return Answer(400, msgspec.json.encode({"reason": "offer", "message": message}))
+
+
+def refuse_ticket(error: TicketError) -> Answer:
+    """The answer to a ticket that opens no call."""
+    return Answer(403, msgspec.json.encode({"reason": "ticket", "message": str(error)}))
 
 
 class Report(msgspec.Struct, frozen=True):

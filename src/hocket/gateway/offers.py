@@ -16,7 +16,7 @@ import msgspec
 from hocket.errors import HocketError, InputError
 from hocket.gateway.admission import Refusal
 from hocket.gateway.calls import Calls
-from hocket.gateway.control import Answer
+from hocket.gateway.control import Answer, OfferBody, refuse_offer, refuse_ticket
 from hocket.gateway.tickets import TicketError
 from hocket.transports.client_messages import RESUME_S, AudioFormat, Welcome
 from hocket.transports.webrtc.line import OUTPUT_RATE, WebRtc, WebRtcLine, WebRtcPeer
@@ -24,14 +24,6 @@ from hocket.transports.webrtc.sdp import read_offer
 
 MAX_RETURNS: Final = 8
 """Connections of one call that are being made at once: who tries more often waits for those to fail."""
-
-
-class OfferBody(msgspec.Struct, frozen=True):
-    """What is posted."""
-
-    sdp: str
-    ticket: str = ""
-    resume: str = ""
 
 
 class OfferAnswer(msgspec.Struct, frozen=True):
@@ -59,9 +51,9 @@ class Offers:
             offer = _OFFER.decode(body)
             return self._resume(offer) if offer.resume else self._begin(offer)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return _problem(400, "offer", 'An offer is JSON with "sdp" and "ticket", or "sdp" and "resume".')
+            return refuse_offer()
         except TicketError as error:
-            return _problem(403, "ticket", str(error))
+            return refuse_ticket(error)
         except InputError as error:
             return _problem(400, "offer", str(error))
         except HocketError as error:

@@ -13,9 +13,11 @@ from typing import Final, Literal, TypeAlias
 import aiohttp
 import msgspec
 
+from hocket.clock import unix_time
 from hocket.errors import MissingError
-from hocket.gateway.control import Answer, Drain, Report
+from hocket.gateway.control import Answer, Drain, OfferBody, Report, refuse_offer, refuse_ticket
 from hocket.gateway.settings import Settings
+from hocket.gateway.tickets import TicketError, Tickets
 from hocket.gateway.worker import Orders
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class WorkerProcess:
         """How it was at the last look; None: it did not answer."""
         self.promised = 0
         """Tickets that were given out for it since then."""
+        self._tickets = Tickets(secret, self.id)
         self._orders = Orders(number, self.id, secret, str(folder / f"{self.id}.sock"), settings)
         self._process: asyncio.subprocess.Process | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -111,7 +114,16 @@ class WorkerProcess:
             self.kill()
 
     async def offer(self, body: bytes) -> Answer | None:
-        """Its answer to a WebRTC offer; None when it has none."""
+        """Its answer to a WebRTC offer; None when it has none. It is not asked about an offer without a ticket of its
+        own that is good now, so that those cost its calls nothing; whether the ticket was used it knows itself."""
+        try:
+            shown = msgspec.json.decode(body, type=OfferBody)
+            if not shown.resume:
+                self._tickets.read(shown.ticket, "webrtc", unix_time())
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return refuse_offer()
+        except TicketError as error:
+            return refuse_ticket(error)
         return await self._ask("POST", "/offer", body, answer_s=10.0)
 
     async def metrics(self) -> bytes | None:
