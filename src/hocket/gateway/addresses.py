@@ -86,12 +86,12 @@ class Proxies:
         for part in reversed(forwarded_for[-2_000:].split(",")):
             if not self.trusts(address):
                 break
-            part = part.strip()
+            found = _without_port(part.strip())
             try:
-                ipaddress.ip_address(part)
+                ipaddress.ip_address(found)
             except ValueError:
                 break
-            address = part
+            address = found
         return address
 
 
@@ -107,6 +107,13 @@ class Origins:
         if origin in self._allowed:
             return True
         return self._dev and origin == origin_of(origin) and is_loopback(urlsplit(origin).hostname or "")
+
+
+def _without_port(written: str) -> str:
+    """Some proxies write 203.0.113.7:1234 and [2001:db8::1]:1234."""
+    if written.startswith("["):
+        return written[1:].partition("]")[0]
+    return written.partition(":")[0] if written.count(":") == 1 else written
 
 
 def group(address: str) -> str:
