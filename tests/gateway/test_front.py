@@ -346,10 +346,23 @@ def test_figures_are_for_who_is_near_or_has_a_key(settings: Settings, headers: d
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("address", "status"), [("93.184.216.34", 403), ("10.0.0.1", 200)])
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("93.184.216.34", 403),
+        ("172.17.0.1", 403),  # Docker's gateway, for all that come through it
+        ("192.168.0.1", 403),
+        ("fd00::1", 403),
+        ("10.0.0.1", 200),
+        ("::ffff:10.0.0.1", 200),
+        ("127.0.0.1", 200),
+        ("::1", 200),
+    ],
+)
 def test_figures_behind_a_known_proxy_are_for_who_is_near_it(address: str, status: int) -> None:
     async def scenario() -> None:
-        async with served(msgspec.structs.replace(PUBLIC, trusted_proxies=("127.0.0.1",))) as at:
+        near = msgspec.structs.replace(PUBLIC, trusted_proxies=("127.0.0.1",), metrics_from=("10.0.0.0/24",))
+        async with served(near) as at:
             assert (await at.ask("GET", "/metrics", None, {"X-Forwarded-For": address}))[0] == status
 
     asyncio.run(scenario())

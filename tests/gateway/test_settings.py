@@ -53,6 +53,7 @@ def test_what_is_safe(given: dict[str, Any]) -> None:
         ({"dev": True, "port": 65_534}, "--port"),
         ({"dev": True, "workers": 0}, "--workers"),
         ({"dev": True, "max_calls": 0}, "--max-calls"),
+        ({"dev": True, "metrics_from": ("10.0.0.0/8", "near")}, '--metrics-from is "near"'),
         ({"dev": True, "max_calls_per_address": 0}, "--max-calls-per-address"),
         ({"dev": True, "drain_timeout_s": -1}, "--drain-timeout"),
         ({"dev": True, "drain_timeout_s": float("nan")}, "--drain-timeout"),

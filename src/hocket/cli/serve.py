@@ -24,6 +24,9 @@ def serve(
     trusted_proxy: list[str] = typer.Option(
         [], help="Address or network of a proxy whose X-Forwarded-For is believed; may be given several times."
     ),
+    metrics_from: list[str] = typer.Option(
+        [], help="Address or network that sees /metrics without an API key; may be given several times."
+    ),
     tls_cert: str = typer.Option("", help="Certificate chain, PEM."),
     tls_key: str = typer.Option("", help="Its key, PEM."),
     drain_timeout: float = typer.Option(300.0, help="Seconds that calls may go on when the server is to stop."),
@@ -53,6 +56,7 @@ def serve(
         public_url=public_url,
         public_ip=public_ip,
         trusted_proxies=tuple(trusted_proxy),
+        metrics_from=tuple(metrics_from),
         tls_cert=tls_cert,
         tls_key=tls_key,
         drain_timeout_s=drain_timeout,

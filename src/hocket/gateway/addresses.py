@@ -63,14 +63,14 @@ class Connections:
             del self._open[address]
 
 
-class Proxies:
-    """The proxies that are believed about who they speak for."""
+class Networks:
+    """Addresses, some by their networks."""
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = tuple(ipaddress.ip_network(network) for network in networks)
 
-    def trusts(self, address: str) -> bool:
-        """Is this one of them?"""
+    def __contains__(self, address: str) -> bool:
+        """Is this, as text, one of them?"""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:
@@ -78,6 +78,17 @@ class Proxies:
         if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
             found = found.ipv4_mapped
         return any(found in network for network in self._networks)
+
+
+class Proxies:
+    """The proxies that are believed about who they speak for."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = Networks(networks)
+
+    def trusts(self, address: str) -> bool:
+        """Is this one of them?"""
+        return address in self._networks
 
     def caller(self, peer: str, forwarded_for: str) -> str:
         """The address of who asked: the last in X-Forwarded-For that was written by a trusted proxy. What stands

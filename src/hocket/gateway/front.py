@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
@@ -13,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from hocket.clock import SECOND, cpu_time
-from hocket.gateway.addresses import Origins, Proxies, Rate
+from hocket.gateway.addresses import Networks, Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.control import MAX_OFFER_BYTES
 from hocket.gateway.figures import resident_bytes
@@ -62,6 +61,7 @@ class Front:
     def __init__(self, settings: Settings, workers: Workers, render: Callable[[dict[str, bytes]], bytes]) -> None:
         """`render`: the figures of "front" and of each worker -> the text of /metrics."""
         self.proxies = Proxies(settings.trusted_proxies)
+        self._near = Networks(("127.0.0.0/8", "::1", *settings.metrics_from))
         self._settings = settings
         self._workers = workers
         self._render = render
@@ -208,7 +208,7 @@ class Front:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         """The figures of all workers, for who is near or has a key."""
         if not (self._has_key(request) or self._is_near(request)):
-            return _problem(403, "forbidden", "Figures are for this network, or for who shows an API key.")
+            return _problem(403, "forbidden", "Figures are for --metrics-from, or for who shows an API key.")
         running = self._workers.running
         found = await asyncio.gather(*(worker.metrics() for worker in running))
         figures = {str(worker.number): body for worker, body in zip(running, found, strict=True) if body is not None}
@@ -248,13 +248,11 @@ class Front:
         return _refused(Refusal("too_many_requests", max(1, round(wait_s)), 429)) if wait_s else None
 
     def _is_near(self, request: web.Request) -> bool:
-        """Is it of a private network, and not through a proxy that is not known?"""
+        """May it see figures for where it comes from, and not through a proxy that is not known? An address is not near
+        for being private: those of all callers are where a container's network translates them."""
         if not self.proxies.trusts(_peer(request)) and {"X-Forwarded-For", "Forwarded"} & set(request.headers):
             return False
-        try:
-            return ipaddress.ip_address(request[ADDRESS]).is_private
-        except ValueError:
-            return False
+        return request[ADDRESS] in self._near
 
 
 async def _body(request: web.Request) -> bytes:

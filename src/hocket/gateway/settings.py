@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where callers' WebRTC reaches the workers, UDP at the ports of their media; empty: the addresses of `host`."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
+    metrics_from: tuple[str, ...] = ()
+    """Addresses or networks that see /metrics without an API key, besides this machine."""
     tls_cert: str = ""
     tls_key: str = ""
     drain_timeout_s: float = 300.0
@@ -144,17 +146,22 @@ def _check_values(settings: Settings) -> None:
             )
     if settings.public_ip and not _is_address(settings.public_ip):
         raise ConfigError(f'--public-ip is "{settings.public_ip}": give an address such as 203.0.113.7.')
-    for network in settings.trusted_proxies:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise ConfigError(f'--trusted-proxy is "{network}": give an address or a network as 10.0.0.0/8.') from None
+    _networks("--trusted-proxy", settings.trusted_proxies)
+    _networks("--metrics-from", settings.metrics_from)
     if settings.secrets.secret and len(settings.secrets.secret.encode()) < SECRET_BYTES:
         raise ConfigError(f"HOCKET_SECRET is too short to sign with: give {SECRET_BYTES} random bytes or more.")
     if any(len(key) < API_KEY_CHARACTERS for key in settings.secrets.api_keys):
         raise ConfigError(
             f"One of HOCKET_API_KEYS can be guessed: give {API_KEY_CHARACTERS} random characters or more."
         )
+
+
+def _networks(name: str, networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise ConfigError(f'{name} is "{network}": give an address or a network as 10.0.0.0/8.') from None
 
 
 def _check_tls(settings: Settings) -> None:
