@@ -374,6 +374,26 @@ def test_what_is_not_there_is_said_in_json_and_nothing_tells_of_the_software() -
             for method, path, status in (("GET", "/nothing", 404), ("PUT", "/healthz", 405)):
                 found, answer, headers = await at.ask(method, path)
                 assert (found, answer["reason"], headers["Server"]) == (status, "http", "hocket")
+                assert headers["X-Content-Type-Options"] == "nosniff"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("dev", "tls", "strict"), [(False, True, True), (False, False, False), (True, True, False)])
+def test_browsers_stay_with_tls_where_it_is_the_gateways_own(dev: bool, tls: bool, strict: bool) -> None:
+    async def scenario() -> None:
+        async with served(Settings(agent="", dev=dev, tls_cert="chain.pem" if tls else "")) as at:
+            assert ("Strict-Transport-Security" in (await at.ask("GET", "/healthz"))[2]) is strict
+
+    asyncio.run(scenario())
+
+
+def test_a_path_cannot_write_lines_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with served() as at:
+            at.workers.numbered = None  # type: ignore[assignment, method-assign]
+            assert (await at.ask("POST", "/webrtc/offer?worker=1", b""))[0] == 500
+        assert "POST '/webrtc/offer' failed" in caplog.text
 
     asyncio.run(scenario())
 

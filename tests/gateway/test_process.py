@@ -16,7 +16,7 @@ from hocket.errors import MissingError
 from hocket.gateway import process as module
 from hocket.gateway.control import Answer
 from hocket.gateway.process import WorkerProcess, check_folder
-from hocket.gateway.settings import Settings
+from hocket.gateway.settings import Secrets, Settings
 from hocket.gateway.tickets import issue
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -55,6 +55,33 @@ def test_a_worker_that_ends_at_once_did_not_start(tmp_path: Path, monkeypatch: p
         assert (worker.state, worker.exit_code) == ("gone", 2)
 
     asyncio.run(scenario())
+
+
+TELLS = """
+import json, os, sys
+with open(os.environ["TOLD"], "w") as told:
+    json.dump([dict(os.environ), sys.stdin.readline()], told)
+""".replace("'", '"')
+
+
+def test_a_worker_is_not_told_what_only_the_front_has_to_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, key, token = tmp_path / "told", "a key of a server", "a token of Twilio's"
+    for name, value in (("HOCKET_API_KEYS", key), ("HOCKET_SECRET", SECRET), ("HOCKET_CACHE", "c"), ("OTHER", "o")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TOLD", str(told))
+    program(tmp_path, TELLS, monkeypatch)
+    settings = Settings(agent="", secrets=Secrets(secret=SECRET, api_keys=(key,), twilio_auth_token=token))
+
+    async def scenario() -> None:
+        assert not await WorkerProcess(0, "what signs", tmp_path, settings).start()
+
+    asyncio.run(scenario())
+    environment, orders = json.loads(told.read_text())
+    assert (environment["HOCKET_CACHE"], environment["OTHER"]) == ("c", "o")
+    assert not {"HOCKET_API_KEYS", "HOCKET_SECRET"} & set(environment)
+    assert token in orders
+    assert key not in orders
+    assert SECRET not in orders
 
 
 HANGS = """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import string
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -173,6 +174,23 @@ def test_what_comes_again_gets_the_same_ticket_for_a_while(monkeypatch: pytest.M
             monkeypatch.setattr(webhooks, "unix_time", lambda: unix_time() + TOLERANCE_S + 1)
             assert await front.twilio() != first
             assert len(front.tickets) == 3
+
+    asyncio.run(scenario())
+
+
+def test_another_spelling_of_a_signature_gets_the_same_ticket() -> None:
+    async def scenario() -> None:
+        async with serving(Front(BOTH)) as front:
+            body = urlencode(FORM).encode()
+            headers = ACCOUNT.headers(body, round(unix_time()))
+            name = "telnyx-signature-ed25519"
+            alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+            other = alphabet[alphabet.index(headers[name][-3]) + 1]
+            respelt = {**headers, name: f"{headers[name][:-3]}{other}=="}
+            first, again = await front.post("/telnyx", body, headers), await front.post("/telnyx", body, respelt)
+            assert first[0] == 200
+            assert first == again
+            assert len(front.tickets) == 1
 
     asyncio.run(scenario())
 

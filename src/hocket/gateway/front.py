@@ -37,6 +37,9 @@ TICKETS_PER_S: Final = 0.5
 TICKETS_AT_ONCE: Final = 20
 """Tickets for pages of one address; servers with a key may have as many as there are calls."""
 
+HSTS_S: Final = 180 * 86_400
+"""So long browsers ask this host for nothing without TLS, once it was the gateway's own."""
+
 MAX_PARAMETERS_BYTES: Final = 2_048
 
 ADDRESS: Final = web.RequestKey("hocket_address", str)
@@ -89,7 +92,7 @@ class Front:
     def application(self) -> web.Application:
         """With its routes; more may be added."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_OFFER_BYTES)
-        app.on_response_prepare.append(_unsigned)
+        app.on_response_prepare.append(self._headers)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
@@ -100,6 +103,13 @@ class Front:
         return app
 
     # -- every request
+
+    async def _headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Of all answers, the page's and the webhooks' too."""
+        response.headers["Server"] = "hocket"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if self._settings.tls and not self._settings.dev:  # a developer's localhost has other servers
+            response.headers["Strict-Transport-Security"] = f"max-age={HSTS_S}"
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -119,7 +129,7 @@ class Front:
             response = _problem(error.status, "http", error.text or error.reason)
             response.headers.extend({k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")})
         except Exception as error:
-            log.error("%s %s failed", request.method, request.path, exc_info=error)
+            log.error("%s %r failed", request.method, request.path, exc_info=error)
             response = _problem(500, "error", "An error in hocket; its log says more.")
         if origin and self._origins.allow(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -305,7 +315,3 @@ def _host_name(host: str) -> str:
 
 def _first_words(error: Exception) -> str:
     return str(error)[:200] or "it is nested too deep"
-
-
-async def _unsigned(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = "hocket"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from hocket.clock import unix_time
 from hocket.errors import MissingError
 from hocket.gateway.control import Answer, Drain, OfferBody, Report, refuse_offer, refuse_ticket
-from hocket.gateway.settings import Settings
+from hocket.gateway.settings import Secrets, Settings
 from hocket.gateway.tickets import TicketError, Tickets
 from hocket.gateway.worker import Orders
 
@@ -34,6 +35,10 @@ HUNG_S: Final = 30.0
 READY_S: Final = 300.0
 """What a worker has to get ready: models may be loaded, voices warmed."""
 
+FRONT_ONLY: Final = ("HOCKET_SECRET", "HOCKET_API_KEYS")
+"""Environment variables that are not handed on: agents' tools, and what those start, have no use for them. Those of
+carriers stay, because tools may call the carrier."""
+
 State: TypeAlias = Literal["starting", "ready", "draining", "gone"]
 
 
@@ -50,6 +55,8 @@ class WorkerProcess:
         self.promised = 0
         """Tickets that were given out for it since then."""
         self._tickets = Tickets(secret, self.id)
+        needed = Secrets(twilio_auth_token=settings.secrets.twilio_auth_token)
+        settings = msgspec.structs.replace(settings, secrets=needed)
         self._orders = Orders(number, self.id, secret, str(folder / f"{self.id}.sock"), settings)
         self._process: asyncio.subprocess.Process | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -61,6 +68,7 @@ class WorkerProcess:
             *(sys.executable, "-P", "-m", "hocket.gateway.worker"),
             stdin=asyncio.subprocess.PIPE,
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name not in FRONT_ONLY},
         )
         stdin = self._process.stdin
         assert stdin is not None, "it is a pipe"
