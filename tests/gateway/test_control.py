@@ -60,6 +60,8 @@ def test_an_offer_is_answered_by_who_takes_offers(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with controlled(tmp_path, [], taker) as (_, client):
+            async with client.get("/load") as response:
+                assert msgspec.json.decode(await response.read(), type=Report).webrtc
             async with client.post("/offer", data=b'{"sdp": ""}') as response:
                 assert (response.status, await response.read()) == (200, b'{"sdp": ""}')
             async with client.post("/offer", data=b"one too many") as response:

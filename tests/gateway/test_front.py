@@ -47,6 +47,7 @@ class Workers:
 
     def __init__(self) -> None:
         self.ready = 1
+        self.webrtc = True
         self.refusal: Refusal | None = None
         self.asked: list[dict[str, Any]] = []
         self.worker = Worker()
@@ -54,7 +55,7 @@ class Workers:
 
     def place(self, kind: str, **about: Any) -> Placement | Refusal:
         self.asked.append({"kind": kind, **about})
-        return self.refusal or Placement("the ticket", 1, 8082)
+        return self.refusal or Placement("the ticket", 1, 8082, self.webrtc)
 
     def numbered(self, number: int) -> Worker | None:
         return self.worker if number == 1 else None
@@ -109,6 +110,9 @@ def test_a_server_with_a_key_gets_a_ticket_and_may_say_who_calls() -> None:
                 "region": "local",
             }
             assert at.workers.asked == [asked | {"address": ""}]
+            at.workers.webrtc = False
+            _, answer, _ = await at.session(asked, **BEARER)
+            assert answer["urls"] == {"ws": "ws://127.0.0.1:8082/ws"}
 
     asyncio.run(scenario())
 

@@ -195,6 +195,17 @@ def test_a_ticket_stands_for_an_address_without_showing_it(fakes: list[Fake]) ->
     virtually(scenario)
 
 
+@pytest.mark.parametrize("webrtc", [False, True])
+def test_a_place_tells_whether_there_is_webrtc(fakes: list[Fake], webrtc: bool) -> None:
+    async def scenario(workers: Workers) -> None:
+        fakes[0].report = Report(8081, 0, 10, 0.0, None, webrtc)
+        placed = workers.place("webrtc")
+        assert isinstance(placed, Placement)
+        assert placed.webrtc is webrtc
+
+    virtually(scenario)
+
+
 def test_no_more_tickets_than_there_is_room(fakes: list[Fake]) -> None:
     async def scenario(workers: Workers) -> None:
         found = [workers.place("ws") for _ in range(12)]

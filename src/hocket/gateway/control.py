@@ -62,6 +62,8 @@ class Report(msgspec.Struct, frozen=True):
     lag_p99_ms: float
     refusal: Refusal | None
     """Why it would not take a call now."""
+    webrtc: bool = False
+    """Does it take calls by WebRTC?"""
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -109,7 +111,8 @@ class Control:
 
     async def _answer_load(self, _: web.Request) -> web.Response:
         load = self._calls.load
-        report = Report(self._port, load.live, load.max_calls, load.lag_p99_ms, refusal(load))
+        webrtc = self._offer is not None
+        report = Report(self._port, load.live, load.max_calls, load.lag_p99_ms, refusal(load), webrtc)
         return _json(msgspec.json.encode(report))
 
     async def _answer_metrics(self, _: web.Request) -> web.Response:

@@ -163,14 +163,14 @@ class Front:
         if isinstance(placed, Refusal):
             return _refused(placed)
         settings, host = self._settings, request.host
+        urls = {"ws": media_url(settings, host, placed, "/ws")}
+        if placed.webrtc:
+            urls["webrtc"] = web_url(settings, host, f"/webrtc/offer?worker={placed.worker}")
         answer = {
             "ticket": placed.ticket,
             "expires_s": asked.expires_s,
             "worker": placed.worker,
-            "urls": {
-                "ws": media_url(settings, host, placed, "/ws"),
-                "webrtc": web_url(settings, host, f"/webrtc/offer?worker={placed.worker}"),
-            },
+            "urls": urls,
             "region": "local",
         }
         return _json(answer, headers={"Cache-Control": "no-store"})

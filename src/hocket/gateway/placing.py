@@ -18,6 +18,8 @@ class Placement(msgspec.Struct, frozen=True):
     worker: int
     port: int
     """Of its media."""
+    webrtc: bool = False
+    """Does it take calls by WebRTC?"""
 
 
 class Place(Protocol):

@@ -11,6 +11,7 @@ from hocket.clock import unix_time
 from hocket.errors import InputError
 from hocket.gateway.admission import Refusal
 from hocket.gateway.calls import CLOSE_S, GOODBYE_S
+from hocket.gateway.control import Report
 from hocket.gateway.placing import Placement
 from hocket.gateway.process import WorkerProcess
 from hocket.gateway.settings import Settings
@@ -86,7 +87,7 @@ class Workers:
         if self._stopping.is_set():
             return Refusal("draining", 5)
         refusal = Refusal("starting", 2)
-        best: tuple[float, WorkerProcess, int] | None = None
+        best: tuple[float, WorkerProcess, Report] | None = None
         for worker in self._able():
             report = worker.report
             assert report is not None, "an able worker has reported"
@@ -97,10 +98,10 @@ class Workers:
             if share >= 1:
                 refusal = Refusal("busy", 5)
             elif best is None or share < best[0]:
-                best = (share, worker, report.port)
+                best = (share, worker, report)
         if best is None:
             return refusal
-        _, worker, port = best
+        _, worker, report = best
         worker.promised += 1
         ticket = issue(
             self._secret,
@@ -112,7 +113,7 @@ class Workers:
             parameters=parameters,
             source=source_of(self._secret, address) if address else "",
         )
-        return Placement(ticket, worker.number, port)
+        return Placement(ticket, worker.number, report.port, report.webrtc)
 
     async def replace(self) -> bool:
         """Start a successor for each worker and drain it once that is ready; returns when all have successors.
