@@ -26,6 +26,7 @@ SECRET = "a secret of more than thirty-two bytes"
 
 class ReturningLine(FakeLine):
     resume_token = "a token"
+    farewell = "The call is over."
 
 
 class Pulse:

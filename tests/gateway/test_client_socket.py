@@ -391,6 +391,19 @@ async def _raises(*_: object, **__: object) -> None:
     raise ValueError("a bug")
 
 
+def test_a_call_that_is_ended_tells_its_client_why() -> None:
+    async def scenario() -> None:
+        async with gateway() as server, dialled(server) as socket:
+            await hello(server, socket)
+            ended, (messages, code) = await asyncio.gather(
+                server.calls.drained(0, "the server is shutting down"), ending(socket)
+            )
+            assert ended == 1
+            assert (messages[-1], code) == ({"type": "bye", "reason": "The server is shutting down."}, 1000)
+
+    asyncio.run(scenario())
+
+
 def test_closing_ends_all_calls_and_leaves_nothing() -> None:
     async def use() -> None:
         async with gateway() as server, dialled(server) as talking, dialled(server):

@@ -161,6 +161,18 @@ def test_offers_that_are_not_connected_count_as_calls_of_their_address() -> None
     asyncio.run(scenario())
 
 
+def test_a_call_that_is_ended_tells_its_caller_why() -> None:
+    async def scenario() -> None:
+        async with gateway() as server, calling() as caller:
+            _, answer = await server.post(sdp=await caller.offer(), ticket=server.ticket())
+            await caller.accept(answer["sdp"])
+            await until(lambda: caller.messages)
+            assert await server.calls.drained(0, "the server is shutting down") == 1
+            await until(lambda: caller.messages[-1] == {"type": "bye", "reason": "The server is shutting down."})
+
+    asyncio.run(scenario())
+
+
 def test_no_offer_is_read_before_its_ticket(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(_: str) -> Any:
         raise AssertionError("it was read")

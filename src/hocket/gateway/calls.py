@@ -41,6 +41,9 @@ class ResumableLine(Transport, Protocol):
         """Which only the client knows."""
         ...
 
+    farewell: str
+    """What the client is told when the call is over, one sentence."""
+
 
 class Pulse(Protocol):
     """How well the loop keeps time (`gateway.pulse`)."""
@@ -161,6 +164,8 @@ class Calls:
         await self._none_left(timeout_s, hurry)
         rest = tuple(self._live.values())
         for call in rest:
+            if isinstance(call.line, ResumableLine):
+                call.line.farewell = f"{reason[:1].upper()}{reason[1:]}."
             if call.session is not None:
                 call.session.end(reason, None)
         await self._none_left(GOODBYE_S)

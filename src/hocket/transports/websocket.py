@@ -89,6 +89,8 @@ class WebSocketLine:
 
     name = "websocket"
     ahead_ms = AHEAD_MS
+    farewell = "The call is over."
+    """What the client is told when the call is closed."""
 
     def __init__(self, welcome: Welcome, socket: Socket) -> None:
         """Welcomes the client. Raises `TransportError` for a format that is not spoken."""
@@ -160,10 +162,10 @@ class WebSocketLine:
         self._closing = True
         try:
             if self._socket is not None and not self._over:
-                self._socket.send(written(Bye("The call is over.")))
+                self._socket.send(written(Bye(self.farewell)))
                 await self._outgoing.silent(self._now())
         finally:
-            self._end("The call is over.")
+            self._end(self.farewell)
 
     def receive(self, text: str | bytes) -> None:
         """The next text message; never raises for what is in it."""

@@ -57,6 +57,8 @@ class WebRtcLine:
     input_rate = INPUT_RATE
     output_rate = OUTPUT_RATE
     ahead_ms = FRAME_MS
+    farewell = "The call is over."
+    """What the caller is told when the call is closed."""
 
     def __init__(self, shared: WebRtc, peer: WebRtcPeer, welcome: Welcome) -> None:
         """`welcome` is said as soon as there is a data channel."""
@@ -143,7 +145,7 @@ class WebRtcLine:
                 await asyncio.sleep(min(max(0.0, self._sent.last_at + delay - self._now()), MAX_QUEUED_S + delay))
                 self._report()
         finally:
-            self._end("The call is over.")
+            self._end(self.farewell)
             if tasks := {*self._goodbyes, *self._returns}:
                 await asyncio.wait(tasks)  # bounded by the peers' own CLOSE_S
 
