@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 BACKLOG: Final = 1024
 
-AT_ONCE: Final = 100
-"""Connections that are accepted before the loop turns to something else."""
+AT_ONCE: Final = 10
+"""Connections that are accepted before the loop, which holds calls too, turns to something else: TLS takes it part of a
+millisecond for each."""
 
 PAUSE_S: Final = 1.0
 """Until the next attempt when the system has no room for a connection."""
