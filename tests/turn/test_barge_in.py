@@ -89,13 +89,16 @@ def test_speech_that_goes_on_stops_the_agent_when_its_first_word_is_known() -> N
     assert talk.time_of(StopPlayout) == 4520
 
 
-def test_a_sound_without_words_is_not_waited_for() -> None:
+def test_a_soft_first_sound_and_the_word_behind_it_are_one_interruption() -> None:
     talk = talking()
     talk.at(4055, SpeechStarted(4000 * MS))
     talk.at(4150, SpeechStopped(4060 * MS))
     assert talk.of(Finalize)
     talk.final(4200, "")
-    assert talk.time_of(ResumePlayout) == 4200
+    talk.at(4280, SpeechStarted(4230 * MS))
+    talk.at(4500, Transcribed("stop", final=False))
+    assert talk.time_of(StopPlayout) == 4500
+    assert not talk.of(ResumePlayout)
 
 
 def test_what_a_noise_cut_off_is_said_after_all() -> None:

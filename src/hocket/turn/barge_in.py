@@ -49,8 +49,6 @@ def transcribed(s: State, now: int, event: Transcribed) -> None:
     assert reply
     if reply.interruptible and _takes_floor(s):
         _stop(s, now)
-    elif event.finalized and reply.paused and s.caller.final_asked and not s.caller.speaking and not s.caller.away:
-        _resume(s, reply)  # all there was has been heard, and it had no word
 
 
 def decide(s: State, now: int) -> None:
@@ -63,14 +61,9 @@ def decide(s: State, now: int) -> None:
         s.timers.set(Reason.DECIDE, words_due)
     elif goes_on or _takes_floor(s):
         _stop(s, now)
-    else:
-        _resume(s, reply)
-
-
-def _resume(s: State, reply: Reply) -> None:
-    reply.paused = False
-    s.timers.stop(Reason.DECIDE)
-    s.emit(ResumePlayout(reply.id))
+    else:  # not before the deadline: a soft first sound and the word behind it may be two for the detector
+        reply.paused = False
+        s.emit(ResumePlayout(reply.id))
 
 
 def _yield(s: State, reply: Reply, now: int) -> None:
