@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 CALLS_PER_CORE: Final = 100
-"""What a worker takes unless told otherwise: half of what `benchmarks/density.py` holds on one core with simulated
-providers, because an agent's own tools and cloud connections need the rest."""
+"""What a worker takes unless told otherwise: what `benchmarks/density.py` holds on one core with simulated providers.
+An agent whose own tools take processor time should be given less with --max-calls."""
 
 LAG_P99_MS: Final = 5.0
 """Above it the loop is too late for 20 ms frames, so more calls would be everybody's trouble."""
