@@ -84,7 +84,7 @@ class DisturbedLine:
     """A line to a caller who hears the agent while `scene` happens to them. It lasts as long as the scene."""
 
     name = "disturbed"
-    ahead_ms = FRAME_MS
+    ahead_ms = frame_ms = FRAME_MS
 
     def __init__(self, scene: Scene, rate: int, timeline: Timeline, recital: Recital) -> None:
         self.input_rate = self.output_rate = rate

@@ -50,8 +50,11 @@ class FakeLine:
     name = "fake"
     input_rate = output_rate = RATE
 
-    def __init__(self, *, ahead_ms: int = 40, clears: bool = True, frames: bool = True) -> None:
+    def __init__(
+        self, *, ahead_ms: int = 40, frame_ms: int = FRAME_MS, clears: bool = True, frames: bool = True
+    ) -> None:
         self.ahead_ms = ahead_ms
+        self.frame_ms = frame_ms
         self.clears = clears
         self.sent_at: list[int] = []
         self.early_ms: list[float] = []

@@ -20,10 +20,14 @@ ONE, TWO = ReplyId(1), ReplyId(2)
 
 
 def with_speaker(
-    scenario: Callable[[Speaker, FakeLine, News], Awaitable[None]], *, ahead_ms: int = 40, clears: bool = True
+    scenario: Callable[[Speaker, FakeLine, News], Awaitable[None]],
+    *,
+    ahead_ms: int = 40,
+    frame_ms: int = 20,
+    clears: bool = True,
 ) -> None:
     async def body() -> None:
-        line, news = FakeLine(ahead_ms=ahead_ms, clears=clears, frames=False), News()
+        line, news = FakeLine(ahead_ms=ahead_ms, frame_ms=frame_ms, clears=clears, frames=False), News()
         speaker = Speaker(line, Wheel(), news.post, news.mark, news.failed)
         await scenario(speaker, line, news)
         speaker.close()
@@ -36,8 +40,8 @@ def silence(milliseconds: int) -> np.ndarray:
     return np.zeros(RATE * milliseconds // 1000, np.int16)
 
 
-@pytest.mark.parametrize("ahead_ms", [0, 20, 40, 60])
-def test_speech_is_heard_without_loss_or_gap_and_never_sent_too_early(ahead_ms: int) -> None:
+@pytest.mark.parametrize(("ahead_ms", "frame_ms"), [(0, 20), (20, 20), (40, 20), (60, 20), (40, 40), (60, 50)])
+def test_speech_is_heard_without_loss_or_gap_and_never_sent_too_early(ahead_ms: int, frame_ms: int) -> None:
     async def scenario(speaker: Speaker, line: FakeLine, news: News) -> None:
         speaker.begin(ONE)
         for part in range(20):
@@ -54,8 +58,25 @@ def test_speech_is_heard_without_loss_or_gap_and_never_sent_too_early(ahead_ms: 
         assert news.at(PlayoutFinished) == [7_100_000 + 2 * SECOND]
         heard = news.of(PlayoutFinished)[0]
         assert heard == PlayoutFinished(ONE, " ".join(f"word{part}" for part in range(20)))
+        assert len(line.sent_at) == 2000 // frame_ms
 
-    with_speaker(scenario, ahead_ms=ahead_ms)
+    with_speaker(scenario, ahead_ms=ahead_ms, frame_ms=frame_ms)
+
+
+def test_what_does_not_fill_a_long_piece_is_sent_in_short_ones_and_not_filled_up_with_silence() -> None:
+    async def scenario(speaker: Speaker, line: FakeLine, news: News) -> None:
+        speaker.begin(ONE)
+        speaker.open_gate(ONE)
+        await speaker.feed(ONE, speech(50, "", 1))
+        for part in range(10):  # of 30 ms each, which come as fast as they are said
+            await speaker.feed(ONE, speech(30, "", 1 + RATE // 20 + part * RATE * 3 // 100))
+            await asyncio.sleep(0.03)
+        speaker.complete(ONE)
+        await asyncio.sleep(1)
+        assert np.array_equal(line.heard(), ramp(350))
+        assert not line.gaps_ms()
+
+    with_speaker(scenario, ahead_ms=60, frame_ms=50)
 
 
 def test_a_loop_that_stood_still_loses_and_doubles_nothing() -> None:

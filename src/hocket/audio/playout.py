@@ -51,9 +51,18 @@ class Playout:
         return self._handed_out.count
 
     @property
+    def buffered(self) -> int:
+        """Samples of audio that are ready to be taken."""
+        return self._audio.end - self.taken
+
+    @property
     def buffered_ms(self) -> float:
-        """Audio that is ready to be taken."""
-        return (self._audio.end - self.taken) * 1000 / self._rate
+        """The same in time."""
+        return self.buffered * 1000 / self._rate
+
+    def is_late(self, count: int) -> bool:
+        """It plays, and the next `count` samples have not all come, although they will."""
+        return self._mode == "playing" and not self._complete and self.buffered < count
 
     @property
     def finished(self) -> bool:

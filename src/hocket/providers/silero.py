@@ -138,6 +138,9 @@ class _Waiting:
 class _Batcher:
     """Judges the windows of all streams of one rate, one of each stream in a forward, in the order they came."""
 
+    _loop: asyncio.AbstractEventLoop
+    """Of the streams."""
+
     def __init__(self, model: SileroModel) -> None:
         self.model = model
         self.dropped = 0
@@ -148,6 +151,7 @@ class _Batcher:
         self._run: asyncio.Handle | None = None
 
     def join(self, on_window: OnWindow) -> _Waiting:
+        self._loop = asyncio.get_running_loop()
         if not self._free_rows:
             rows = self._state.shape[1]
             self._state = np.concatenate((self._state, np.zeros_like(self._state)), axis=1)
@@ -181,13 +185,12 @@ class _Batcher:
 
     def _schedule(self) -> None:
         if self._run is None:
-            loop = asyncio.get_running_loop()
             now = self._open <= FEW_STREAMS or len(self._ready) >= MAX_BATCH
             tick_s = TICK_S if self._open <= MANY_STREAMS else MANY_TICK_S
-            self._run = loop.call_soon(self._judge) if now else loop.call_later(tick_s, self._judge)
+            self._run = self._loop.call_soon(self._judge) if now else self._loop.call_later(tick_s, self._judge)
         elif len(self._ready) == MAX_BATCH:
             self._run.cancel()
-            self._run = asyncio.get_running_loop().call_soon(self._judge)
+            self._run = self._loop.call_soon(self._judge)
 
     def _judge(self) -> None:
         """One forward. Streams with more windows go to the end of the queue: in order, and none starves."""
@@ -197,7 +200,7 @@ class _Batcher:
         taken = [stream.windows.popleft() for stream in streams]
         self._ready.extend(stream for stream in streams if stream.windows)
         if self._ready:
-            self._run = asyncio.get_running_loop().call_soon(self._judge)
+            self._run = self._loop.call_soon(self._judge)
         if not taken:
             return
         ends, windows = zip(*taken, strict=True)

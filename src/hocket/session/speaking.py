@@ -180,7 +180,9 @@ class Speaker:
         """Keep the far end's buffer filled, and stop ticking when there is nothing to send."""
         while self._line.wants_audio():
             playout = self._playing
-            if self._send(playout):
+            if playout.is_late(self._line.least) and not self._line.runs_dry():
+                break  # what is late may still come in time
+            if self._send(playout, self._line.piece(playout)):
                 continue
             if self._filler is not None and self._filler.finished:
                 self._filler = None
@@ -193,10 +195,10 @@ class Speaker:
         if self._playout.buffered_ms <= BUFFER_MS:
             self._room.set()
 
-    def _send(self, playout: Playout) -> bool:
-        """Send a frame; False when there is nothing to send."""
+    def _send(self, playout: Playout, count: int) -> bool:
+        """Send so many samples; False when there is nothing to send."""
         began = playout.taken
-        frame = playout.take(self._line.frame_samples)
+        frame = playout.take(count)
         if frame is None:
             return False
         starts_at = self._line.send(frame)
@@ -214,7 +216,7 @@ class Speaker:
 
     def _send_fade(self, playout: Playout) -> None:
         self._wheel.stop(self)
-        while self._send(playout):
+        while self._send(playout, self._line.least):
             pass
 
     def _announce(self, reply: ReplyId) -> None:
@@ -273,7 +275,7 @@ class _Timers:
 class _FarEnd:
     """A model of what the far end has been sent and what of it has sounded."""
 
-    __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_sent", "_transport", "frame_samples",
+    __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_most", "_sent", "_transport", "least",
                  "rate", "silent_at")  # fmt: skip
 
     def __init__(self, transport: Transport) -> None:
@@ -281,7 +283,9 @@ class _FarEnd:
         self._loop = asyncio.get_running_loop()
         self._ahead = max(FRAME_MS, transport.ahead_ms) * MS
         self.rate = transport.output_rate
-        self.frame_samples = self.rate * FRAME_MS // 1000
+        self.least = self.rate * FRAME_MS // 1000
+        """Samples that are sent at a time where there is not more."""
+        self._most = self.rate * transport.frame_ms // 1000
         self.silent_at = 0
         """When all that has been sent will have sounded."""
         self._sent = 0
@@ -291,6 +295,14 @@ class _FarEnd:
 
     def wants_audio(self) -> bool:
         return self.silent_at - self._now() < self._ahead
+
+    def piece(self, playout: Playout) -> int:
+        """How many samples of it are best sent now: not more than there are, for the rest would be silence."""
+        return self._most if playout.buffered >= self._most else self.least
+
+    def runs_dry(self) -> bool:
+        """It has nothing to play when the next frame is due."""
+        return self.silent_at - self._now() < FRAME_MS * MS
 
     def send(self, frame: Samples) -> int:
         """Send a frame; returns when it begins to sound."""

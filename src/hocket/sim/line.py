@@ -35,6 +35,7 @@ class SimLine:
     """A line with a person at its end. Frames come on absolute deadlines, 20 ms apart; nothing is lost on the way."""
 
     name = "simulated"
+    frame_ms = FRAME_MS
 
     def __init__(
         self, caller: SimCaller, timeline: Timeline, *, rate: int = 16_000, ahead_ms: int = 40, refuses: bool = False

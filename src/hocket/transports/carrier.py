@@ -28,8 +28,8 @@ T = TypeVar("T")
 MARK_SAMPLES: Final = RATE // 10
 """A mark goes out after every 100 ms of audio."""
 
-PAUSE_S: Final = 0.03
-"""Nothing sent for longer than a frame: the end of a segment, which gets a mark of its own."""
+PAUSE_S: Final = 0.07
+"""Nothing sent for longer than a piece lasts: the end of a segment, which gets a mark of its own."""
 
 MARK_BOUND_MS: Final = float(FRAME_MS)
 """Carriers play whole frames, so an echo may be early by one."""
@@ -81,6 +81,8 @@ class CarrierLine:
     name = "carrier"
     input_rate = output_rate = RATE
     ahead_ms = 60
+    frame_ms = 50
+    """Carriers take pieces of any length, and two of these make a mark; at 20 ms sending costs twice as much."""
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class CarrierLine:
         close: Callable[[], None],
     ) -> None:
         self.about = about
+        self._loop = asyncio.get_running_loop()  # in CPython 3.11 every call of that is a call of the system
         self._dialect = dialect
         self._send = send
         self._close = close
@@ -131,7 +134,7 @@ class CarrierLine:
         """Send audio, shape (n,). Raises `TransportError` when more than `MAX_QUEUED_S` waits to sound."""
         if self._over or self._receiver is None or not len(samples):
             return
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         playhead = self._playhead
         if playhead.silent_at - now > MAX_QUEUED_S:
             raise TransportError(
@@ -143,14 +146,14 @@ class CarrierLine:
         if playhead.unmarked >= MARK_SAMPLES:
             self._mark()
         elif self._pause is None:
-            self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self._mark_pause)
+            self._pause = self._loop.call_later(PAUSE_S, self._mark_pause)
 
     def clear(self) -> int:
         """Drop what has not sounded; returns how many samples that is, by marks and by time."""
         if self._over or self._playhead.acknowledged == self._playhead.sent:
             return 0
         self._send(self._dialect.clear())
-        return self._playhead.take_back(asyncio.get_running_loop().time())
+        return self._playhead.take_back(self._loop.time())
 
     async def close(self) -> None:
         """Wait for the mark behind the last sound, at most `ECHO_S` longer than that should take, and hang up."""
@@ -161,7 +164,7 @@ class CarrierLine:
             if not self._over and self._playhead.acknowledged < self._playhead.sent:
                 if self._playhead.unmarked:
                     self._mark()
-                sounds_s = max(0.0, self._playhead.silent_at - asyncio.get_running_loop().time())
+                sounds_s = max(0.0, self._playhead.silent_at - self._loop.time())
                 with suppress(TimeoutError):
                     async with asyncio.timeout(sounds_s + ECHO_S):
                         await self._all_sounded.wait()
@@ -201,7 +204,7 @@ class CarrierLine:
         if receiver is None or self._closing:
             return
         frames = self._incoming.frames(media)
-        if self._incoming.too_fast(asyncio.get_running_loop().time()):
+        if self._incoming.too_fast(self._loop.time()):
             refuse(self._dialect.carrier, "audio faster than it can be said")
         for frame in frames:
             receiver.hear(frame)
@@ -215,7 +218,7 @@ class CarrierLine:
     def _played(self, name: str) -> None:
         playhead = self._playhead
         ours = len(name) < 10 and name.isdecimal()
-        if not ours or not playhead.echoed(int(name), asyncio.get_running_loop().time()):
+        if not ours or not playhead.echoed(int(name), self._loop.time()):
             return  # none of ours, or of audio that was taken back
         if self._receiver is not None:
             self._receiver.played(playhead.acknowledged, MARK_BOUND_MS, "acknowledged")
@@ -238,9 +241,8 @@ class CarrierLine:
         self._pause = None
         if not self._playhead.unmarked:
             return
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._sent_at < PAUSE_S * 0.99:
-            self._pause = loop.call_at(self._sent_at + PAUSE_S, self._mark_pause)
+        if self._loop.time() - self._sent_at < PAUSE_S * 0.99:
+            self._pause = self._loop.call_at(self._sent_at + PAUSE_S, self._mark_pause)
         else:
             self._mark()
 

@@ -33,7 +33,7 @@ class FilesTransport:
     """
 
     name = "files"
-    ahead_ms = FRAME_MS
+    ahead_ms = frame_ms = FRAME_MS
 
     def __init__(
         self,

@@ -89,6 +89,7 @@ class WebSocketLine:
 
     name = "websocket"
     ahead_ms = AHEAD_MS
+    frame_ms = FRAME_MS
     farewell = "The call is over."
     """What the client is told when the call is closed."""
 

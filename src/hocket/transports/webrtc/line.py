@@ -56,7 +56,7 @@ class WebRtcLine:
     name = "webrtc"
     input_rate = INPUT_RATE
     output_rate = OUTPUT_RATE
-    ahead_ms = FRAME_MS
+    ahead_ms = frame_ms = FRAME_MS
     farewell = "The call is over."
     """What the caller is told when the call is closed."""
 
