@@ -33,6 +33,14 @@ WAITING_FRAMES = 500
 """Ten seconds of audio that could not be sent yet; the oldest is dropped first."""
 
 JOINED_FRAMES = 50
+
+QUIET_AFTER_MS = 500
+"""A line without a voice for so long is quiet: by then the recogniser has said what it has to say by itself."""
+
+QUIET_PACKET_MS = 100
+"""What a quiet line sends at a time: a fifth of the messages, which are a tenth of what a call costs. Deepgram
+recommends 20 to 250 ms. What follows a voice is sent as it comes, and so is all that waits when there is one."""
+
 ANSWER_SLACK_S = 0.3
 """An answer covers a request when it reaches so near to the audio sent before it."""
 
@@ -74,11 +82,13 @@ class DeepgramStream:
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
-        self._outgoing = _Outgoing(socket)
+        self._outgoing = _Outgoing(socket, rate * QUIET_PACKET_MS // 1000 * (1 if self._mulaw else 2))
         self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
         """Samples that have been or will be sent."""
+        self._quiet = 0
+        """Samples since the last voice."""
         self._unpushed = sent_before
         """Samples that were sent besides: Deepgram counts its times from the first of them, the stream does not."""
         self._settled_s = 0.0
@@ -98,9 +108,10 @@ class DeepgramStream:
     def push(self, frame: Frame) -> None:
         """Take a frame; never blocks."""
         data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
-        before = self._unsent
-        self._outgoing.audio(data)
-        self._pushed += len(frame.samples) - (self._unsent - before)
+        before, count = self._unsent, len(frame.samples)
+        self._quiet = self._quiet + count if frame.voiced == 0 else 0
+        self._outgoing.audio(data, quiet=self._quiet * 1000 > QUIET_AFTER_MS * self._rate)
+        self._pushed += count - (self._unsent - before)
 
     def finalize(self) -> None:
         """Ask for a final of everything pushed so far; it comes within `FINALIZE_S`, from the interims if need be."""
@@ -228,7 +239,8 @@ class _Outgoing:
     """What is sent, in order: at once while the connection takes it, else when it does. Audio beyond the bound is
     dropped, oldest first; requests are not."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, packet: int) -> None:
+        """`packet`: bytes of audio of a quiet line that go out together."""
         self.dropped = 0
         """Bytes of audio."""
         self._socket = socket
@@ -237,8 +249,19 @@ class _Outgoing:
         """When something was sent last."""
         self._waiting: deque[bytes | str] = deque()
         self._news = asyncio.Event()
+        self._packet = packet
+        self._gathered = b""
 
-    def audio(self, data: bytes) -> None:
+    def audio(self, data: bytes, *, quiet: bool) -> None:
+        """Audio of a quiet line waits until it fills a packet, or something has to be sent."""
+        if self._gathered:
+            data, self._gathered = self._gathered + data, b""
+        if quiet and len(data) < self._packet and not self._waiting:
+            self._gathered = data
+        else:
+            self._send_audio(data)
+
+    def _send_audio(self, data: bytes) -> None:
         if self._sent(data):
             return
         if len(self._waiting) >= WAITING_FRAMES:
@@ -249,6 +272,10 @@ class _Outgoing:
         self._news.set()
 
     def text(self, data: str) -> None:
+        """A request, behind all audio so far."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, b""
+            self._send_audio(gathered)
         if self._sent(data):
             return
         if not self._waiting or self._waiting[-1] != data:
