@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -18,8 +19,9 @@ import msgspec
 
 from hocket.agent.agent import Agent, Manners, Preset, Resilience
 from hocket.assembly import Assembly, assemble
-from hocket.gateway.carrier_socket import CarrierSockets
-from hocket.gateway.media import MediaServer
+from hocket.gateway.carrier_socket import CarrierSocket, CarrierSockets
+from hocket.gateway.held import held
+from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
 from hocket.gateway.worker import settle_memory
 from hocket.providers.cartesia import Cartesia
@@ -87,10 +89,11 @@ async def _serve(options: argparse.Namespace) -> None:
                 session = await assembly.session(line, call_id=line.call_id, trace=TraceLog(sink))
                 await session.run()
 
+        def take(_: Upgrade) -> CarrierSocket:
+            return sockets.listener(TWILIO, lambda line: held(partial(answer, line), line, line.call_id))
+
         sockets = CarrierSockets()
-        server = MediaServer(
-            0, Settings(agent="", dev=True), 1_000, {"/twilio": lambda _: sockets.listener(TWILIO, answer)}
-        )
+        server = MediaServer(0, Settings(agent="", dev=True), 1_000, {"/twilio": take})
         await server.listen("127.0.0.1", options.port)
         settle_memory()
         print("ready", flush=True)

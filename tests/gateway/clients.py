@@ -62,6 +62,7 @@ async def gateway(of: Agent | None = None, *, max_calls: int = 10, **limits: Any
             yield Gateway(calls, sockets, media)
         finally:
             media.close()
+            await calls.close()
             await sockets.close()
 
 

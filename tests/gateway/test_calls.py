@@ -18,6 +18,7 @@ from hocket.gateway.calls import GOODBYE_S, Calls
 from hocket.gateway.tickets import TicketError, Tickets, issue
 from hocket.sim.loop import run
 from hocket.trace.news import News, State
+from hocket.transports.client_messages import ServerMessage
 from tests.assembly.test_assembly import NoStt, agent_of
 from tests.session.making import FakeLine
 
@@ -27,6 +28,9 @@ SECRET = "a secret of more than thirty-two bytes"
 class ReturningLine(FakeLine):
     resume_token = "a token"
     farewell = "The call is over."
+
+    def tell(self, message: ServerMessage) -> None:
+        pass
 
 
 class Pulse:
@@ -40,8 +44,7 @@ async def calls_of(max_calls: int = 3, pulse: Pulse | None = None, **options: An
 
 
 def hold(calls: Calls, number: int = 0, line: FakeLine | None = None, **about: Any) -> asyncio.Task[None]:
-    holding = calls.hold(line or FakeLine(), call_id=f"call-{number}", **about)
-    return asyncio.get_running_loop().create_task(holding)
+    return calls.hold(line or FakeLine(), call_id=f"call-{number}", **about)
 
 
 def leave(calls: Calls) -> None:
@@ -74,8 +77,20 @@ def test_a_call_that_is_cancelled_leaves_its_place(steps: int) -> None:
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait({task})
-            del task
             assert (calls.live, calls.admit(), calls.resumable("a token")) == (0, None, None)
+
+    run(scenario())
+
+
+def test_closing_ends_all_calls() -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            begun = hold(calls)
+            await asyncio.sleep(1)
+            new = hold(calls, 1)
+            await asyncio.gather(calls.close(), calls.close())
+            assert (begun.cancelled(), new.cancelled(), calls.live) == (True, True, 0)
+            await calls.close()
 
     run(scenario())
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 import numpy as np
@@ -16,7 +16,8 @@ from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.errors import InputError, TransportError
 from hocket.gateway import carrier_socket, media
-from hocket.gateway.carrier_socket import Answer, CarrierSocket, CarrierSockets
+from hocket.gateway.carrier_socket import CarrierSocket, CarrierSockets
+from hocket.gateway.held import held
 from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
 from hocket.sim.telnyx import TelnyxCaller
@@ -32,6 +33,8 @@ HANDSHAKE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
+
+Answering: TypeAlias = Callable[[CarrierLine], Coroutine[Any, Any, None]]
 
 
 class Echo:
@@ -69,19 +72,25 @@ class Talker:
 
 
 class Server:
-    """A worker's media port, with nothing behind it but an answer."""
+    """A worker's media port, with nothing behind it but an answer; `before` is called before each."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answering, before: Callable[[], object] = bool) -> None:
         self.sockets = CarrierSockets()
-        paths = {f"/{it.name}": partial(self._take, it, answer) for it in (TWILIO, TELNYX)}
+        self._answer = answer
+        self._before = before
+        paths = {f"/{it.name}": partial(self._take, it) for it in (TWILIO, TELNYX)}
         self.media = MediaServer(0, Settings(agent="", dev=True), 100, paths)
 
     @property
     def port(self) -> int:
         return self.media.port
 
-    def _take(self, carrier: Carrier, answer: Answer, _: Upgrade) -> CarrierSocket:
-        return self.sockets.listener(carrier, answer)
+    def _take(self, carrier: Carrier, _: Upgrade) -> CarrierSocket:
+        return self.sockets.listener(carrier, self._held)
+
+    def _held(self, line: CarrierLine) -> asyncio.Task[None]:
+        self._before()
+        return held(partial(self._answer, line), line, line.call_id)
 
     async def close(self) -> None:
         self.media.close()
@@ -89,8 +98,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[Server]:
-    server = Server(answer)
+async def serving(answer: Answering, before: Callable[[], object] = bool) -> AsyncIterator[Server]:
+    server = Server(answer, before)
     await server.media.listen("127.0.0.1", 0)
     try:
         yield server
@@ -179,13 +188,12 @@ def test_who_is_not_answered_is_told_by_a_code(error: Exception | None, code: in
     async def nobody(line: CarrierLine) -> None:
         await line.start(Ear())
 
-    def turn_away(line: CarrierLine) -> Coroutine[Any, Any, None]:
+    def turn_away() -> None:
         if error is not None:
             raise error
-        return nobody(line)
 
     async def scenario() -> None:
-        async with serving(turn_away) as server, dialled(server) as client:
+        async with serving(nobody, turn_away) as server, dialled(server) as client:
             await greet(client)
             assert await closed_with(client) == code
             await until(lambda: not len(server.sockets))
@@ -198,12 +206,11 @@ def test_a_call_that_is_cancelled_before_its_first_step_leaves_nothing() -> None
         echo = Echo()
         sockets: list[CarrierSocket] = []
 
-        def answer(line: CarrierLine) -> Coroutine[Any, Any, None]:
+        def stop() -> None:
             # Before the task's first step: that is put into the loop's queue after this.
             asyncio.get_running_loop().call_soon(sockets[0].stop)
-            return echo(line)
 
-        async with serving(answer) as server, dialled(server) as client:
+        async with serving(echo, stop) as server, dialled(server) as client:
             await until(lambda: len(server.sockets))
             sockets.extend(server.sockets._open)
             await greet(client)

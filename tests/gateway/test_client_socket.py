@@ -409,10 +409,11 @@ def test_closing_ends_all_calls_and_leaves_nothing() -> None:
         async with gateway() as server, dialled(server) as talking, dialled(server):
             await hello(server, talking)
             await _begun(server)
-            closing = asyncio.create_task(server.sockets.close())
+            closing = asyncio.create_task(server.calls.close())
             messages, _ = await ending(talking)
             assert messages[-1]["type"] == "bye"
             await closing
+            await server.sockets.close()
             await server.sockets.close()
             assert (len(server.sockets), server.calls.live) == (0, 0)
 

@@ -42,7 +42,7 @@ async def gateway(max_calls: int = 10, **limits: Any) -> AsyncIterator[Gateway]:
         try:
             yield Gateway(calls, offers)
         finally:
-            await offers.close()
+            await calls.close()
             shared.close()
 
 
@@ -141,7 +141,7 @@ def test_over_capacity_the_answer_says_when_to_try_again() -> None:
             answer = await server.offers.take(msgspec.json.encode({"sdp": sdp, "ticket": spare}))
             assert (answer.status, answer.retry_after_s) == (503, 10)
             assert msgspec.json.decode(answer.body)["reason"] == "busy"
-            await server.offers.close()
+            await server.calls.close()
             await until(lambda: not server.calls.live)
             assert (await server.post(sdp=sdp, ticket=spare))[0] == 200
 
@@ -211,7 +211,7 @@ def test_returns_that_never_connect_are_bounded() -> None:
             statuses = [(await server.post(sdp=sdp, resume=answer["resume"]))[0] for _ in range(MAX_RETURNS + 1)]
             assert statuses == [200] * MAX_RETURNS + [429]
             assert server.calls.live == 1
-            await server.offers.close()
+            await server.calls.close()
             await until(lambda: not server.calls.live)
 
     asyncio.run(scenario())

@@ -3,17 +3,18 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 
 from hocket.audio.g711 import encode_ulaw
-from hocket.gateway.carrier_socket import Answer as Answering
-from hocket.gateway.carrier_socket import CarrierSockets
-from hocket.gateway.media import MediaServer
+from hocket.gateway.carrier_socket import CarrierSocket, CarrierSockets
+from hocket.gateway.held import held
+from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
 from hocket.sim.load import Pacer, Script, Sound, Turn
 from hocket.sim.load_twilio import FRAME, RATE, LoadCall, LoadPhone, script
@@ -23,6 +24,8 @@ from tests.sim.wire.waiting import until
 
 LOUD = encode_ulaw(np.full(FRAME, 8_000, np.int16))
 QUIET = encode_ulaw(np.full(FRAME, 30, np.int16))
+
+Answering: TypeAlias = Callable[[CarrierLine], Coroutine[Any, Any, None]]
 
 
 def said(seconds: float, turns: tuple[Turn, ...] = ()) -> Script:
@@ -115,8 +118,11 @@ def test_what_twilio_does_not_know_is_ignored(text: bytes) -> None:
 @asynccontextmanager
 async def server(answer: Answering) -> AsyncIterator[str]:
     sockets = CarrierSockets()
-    settings = Settings(agent="", dev=True)
-    media = MediaServer(0, settings, 100, {"/twilio": lambda _: sockets.listener(TWILIO, answer)})
+
+    def take(_: Upgrade) -> CarrierSocket:
+        return sockets.listener(TWILIO, lambda line: held(partial(answer, line), line, line.call_id))
+
+    media = MediaServer(0, Settings(agent="", dev=True), 100, {"/twilio": take})
     await media.listen("127.0.0.1", 0)
     try:
         yield f"ws://127.0.0.1:{media.port}/twilio"
@@ -166,12 +172,12 @@ def test_whole_calls_over_sockets() -> None:
         await line.start(ear)  # type: ignore[arg-type]
         await ear.over.wait()
 
-    held = asyncio.run(calling(answer, *[said(1.0, (Turn(0.1, 0.4),))] * 3))
-    assert [call.ended for call in held] == ["caller"] * 3
-    assert [call.phone.said for call in held] == [50] * 3
+    calls = asyncio.run(calling(answer, *[said(1.0, (Turn(0.1, 0.4),))] * 3))
+    assert [call.ended for call in calls] == ["caller"] * 3
+    assert [call.phone.said for call in calls] == [50] * 3
     # Whatever comes before the line is started is not heard.
     assert all(RATE - 5 * FRAME <= ear.samples <= RATE for ear in ears)
-    for call in held:
+    for call in calls:
         [found] = call.phone.answers
         assert found.latency_ms is not None
         assert found.latency_ms >= 80

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
+import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol, runtime_checkable
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -15,13 +16,14 @@ from hocket.agent.call import CallRecord
 from hocket.assembly.assembly import Assembly
 from hocket.clock import unix_time
 from hocket.gateway.admission import CALLS_PER_ADDRESS, Load, Refusal, refusal
+from hocket.gateway.held import held
 from hocket.gateway.tickets import Kind, Ticket, Tickets
 from hocket.observe.feed import Feed
 from hocket.observe.metrics import Meters, both
 from hocket.session.session import Session
 from hocket.stages.transport import Transport
 from hocket.trace.log import TraceLog
-from hocket.transports.client_messages import ServerMessage
+from hocket.transports.client_messages import RESUME_S, AudioFormat, ServerMessage, Welcome
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,13 @@ class ResumableLine(Transport, Protocol):
     farewell: str
     """What the client is told when the call is over, one sentence."""
 
+    def tell(self, message: ServerMessage) -> None:
+        """Send a caption, a state or a turn."""
+        ...
+
+
+ClientLine = TypeVar("ClientLine", bound=ResumableLine)
+
 
 class Pulse(Protocol):
     """How well the loop keeps time (`gateway.pulse`)."""
@@ -64,11 +73,12 @@ class LiveCall:
         self.line = line
         self.source = source
         self.session: Session | None = None
-        self.task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[None]
 
 
 class Calls:
-    """Shared by everything in a worker that takes calls. See `read`, `admit`, `redeem`, `hold`, in this order."""
+    """Shared by everything in a worker that takes calls. See `read`, `admit`, `redeem`, `begin` or `hold`, in this
+    order."""
 
     def __init__(
         self,
@@ -126,6 +136,29 @@ class Calls:
         """What a ticket says; it is used up. Raises `TicketError` with a sentence for the caller's side."""
         return self._tickets.redeem(ticket, kind, unix_time())
 
+    def begin(
+        self, ticket: Ticket, audio: AudioFormat, ahead_ms: int, line_of: Callable[[Welcome], ClientLine]
+    ) -> ClientLine:
+        """Hold the call of a client of hocket's own that showed this ticket, on the line that welcomes it."""
+        welcome = Welcome(
+            call=f"{ticket.kind}-{secrets.token_hex(8)}",
+            resume=secrets.token_urlsafe(32),
+            resume_s=RESUME_S,
+            audio=audio,
+            ahead_ms=ahead_ms,
+            agent=self.assembly.agent.name,
+        )
+        line = line_of(welcome)
+        self.hold(
+            line,
+            call_id=welcome.call,
+            caller=ticket.caller,
+            parameters=ticket.parameters,
+            source=ticket.source,
+            tell=line.tell,
+        )
+        return line
+
     def hold(
         self,
         line: Transport,
@@ -135,11 +168,11 @@ class Calls:
         parameters: dict[str, Any] | None = None,
         source: str = "",
         tell: Callable[[ServerMessage], None] | None = None,
-    ) -> Coroutine[Any, Any, None]:
-        """Hold a call on a line to its end, in the task that awaits this; `tell` gets captions, states and turns.
+    ) -> asyncio.Task[None]:
+        """Hold a call on a line to its end, then close the line; `tell` gets captions, states and turns.
 
-        The call counts from now on, before anything is awaited. Cancelling it ends the call, which is accounted for
-        all the same. Raises what keeps the agent from taking calls at all, as `assembly.session` does.
+        The call counts from now on, until its task is done. Cancelling that ends the call, which is accounted for all
+        the same. What keeps the agent from taking calls at all goes to the event loop's exception handler.
         """
         assert call_id not in self._live, "calls have ids of their own"
         call = self._live[call_id] = LiveCall(call_id, line, source)
@@ -147,10 +180,10 @@ class Calls:
         self._idle.clear()
         if isinstance(line, ResumableLine):
             self._resumable[line.resume_token] = line
-        running = self._hold(call, caller, parameters, tell)
+        call.task = held(partial(self._hold, call, caller, parameters, tell), line, call_id)
         # A task that is cancelled before its first step runs no `finally` of its coroutine.
-        weakref.finalize(running, self._over, call)
-        return running
+        call.task.add_done_callback(lambda _: self._over(call))
+        return call.task
 
     def resumable(self, token: str) -> ResumableLine | None:
         """The line that a client who shows this token belongs to; None when its call is over, or never was."""
@@ -170,10 +203,16 @@ class Calls:
                 call.session.end(reason, None)
         await self._none_left(GOODBYE_S)
         for call in tuple(self._live.values()):
-            if call.task is not None:
-                call.task.cancel()
+            call.task.cancel()
         await self._none_left(CLOSE_S)
         return len(rest)
+
+    async def close(self) -> None:
+        """Cancel the live calls. Legal twice."""
+        tasks = [call.task for call in self._live.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _none_left(self, timeout_s: float, hurry: asyncio.Event | None = None) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, hurry) if event is not None]
@@ -192,7 +231,6 @@ class Calls:
     ) -> None:
         meter = self._meters.call()
         try:
-            call.task = asyncio.current_task()
             call.session = await self.assembly.session(
                 call.line,
                 call_id=call.id,
@@ -204,18 +242,16 @@ class Calls:
             self.ended += 1
         finally:
             meter.over()
-            self._over(call)
 
     def _over(self, call: LiveCall) -> None:
-        if self._live.get(call.id) is call:
-            del self._live[call.id]
-            self._of_source[call.source] -= 1
-            if not self._of_source[call.source]:
-                del self._of_source[call.source]
-            if isinstance(call.line, ResumableLine):
-                self._resumable.pop(call.line.resume_token, None)
-            if not self._live:
-                self._idle.set()
+        del self._live[call.id]
+        self._of_source[call.source] -= 1
+        if not self._of_source[call.source]:
+            del self._of_source[call.source]
+        if isinstance(call.line, ResumableLine):
+            self._resumable.pop(call.line.resume_token, None)
+        if not self._live:
+            self._idle.set()
 
 
 def _log_end(line: Transport, record: CallRecord) -> None:

@@ -6,8 +6,8 @@ Carriers dial with TLS; a proxy before the server ends it, or the server itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from hocket.errors import InputError, MissingError, TransportError
 from hocket.gateway.frames import TOO_MANY, Frames, pong
@@ -18,9 +18,9 @@ try:
 except ImportError:
     raise MissingError("Serving calls needs picows, which is not installed: pip install hocket[serve]") from None
 
-Answer: TypeAlias = Callable[[CarrierLine], Coroutine[Any, Any, None]]
-"""Returns what holds the call on a line until it is over. Or raises: `TransportError`, when there is no room for the
-call, or `InputError`, when whoever dials has no leave to."""
+Answer: TypeAlias = Callable[[CarrierLine], asyncio.Task[None]]
+"""Returns the task that holds the call on a line until it is over (`held`). Or raises: `TransportError`, when there is
+no room for the call, or `InputError`, when whoever dials has no leave to."""
 
 START_S: Final = 5.0
 """Carriers send `start` at once; who has not by then is none."""
@@ -45,7 +45,7 @@ class CarrierSockets:
         return len(self._open)
 
     def listener(self, carrier: Carrier, answer: Answer) -> CarrierSocket:
-        """What takes one connection. What its call raises goes to the event loop's exception handler."""
+        """What takes one connection."""
         return CarrierSocket(carrier, answer, self._open)
 
     async def close(self) -> None:
@@ -147,7 +147,7 @@ class CarrierSocket(WSListener):
 
     def _begin(self, line: CarrierLine) -> None:
         try:
-            holding = self._answer(line)
+            self._call = self._answer(line)
         except TransportError:
             self._hang_up(WSCloseCode.TRY_AGAIN_LATER)
             return
@@ -156,18 +156,7 @@ class CarrierSocket(WSListener):
             return
         self._line = line
         self._no_deadline()
-        self._call = self._loop.create_task(self._hold(line, holding), name=f"call {line.call_id}")
-        # A task that is cancelled before its first step would leave it behind, never awaited.
-        self._call.add_done_callback(lambda _: holding.close())
         self._call.add_done_callback(self._over)
-
-    async def _hold(self, line: CarrierLine, holding: Coroutine[Any, Any, None]) -> None:
-        try:
-            await holding
-        except Exception as error:
-            self._loop.call_exception_handler({"message": f"call {line.call_id} failed", "exception": error})
-        finally:
-            await line.close()
 
     def _over(self, _: asyncio.Task[None]) -> None:
         self._hang_up()

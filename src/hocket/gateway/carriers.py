@@ -6,10 +6,11 @@ for Twilio is signed as well, where the account's token is known; Telnyx does no
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Final, cast
 from urllib.parse import parse_qs
 
 from picows import WSListener, WSUpgradeResponse, WSUpgradeResponseWithListener
@@ -55,7 +56,7 @@ def _take(
     return sockets.listener(carrier, partial(_hold, calls, _ticket(upgrade.query)))
 
 
-def _hold(calls: Calls, ticket: str, line: CarrierLine) -> Coroutine[Any, Any, None]:
+def _hold(calls: Calls, ticket: str, line: CarrierLine) -> asyncio.Task[None]:
     """Raises what `carrier_socket.Answer` does."""
     if _CALL_ID.fullmatch(line.call_id) is None:
         raise InputError("The call's id is not one that carriers write.")

@@ -6,17 +6,17 @@ A call outlives its connection by as long as its line waits for the client to co
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Final, cast
 
 from hocket.errors import InputError, MissingError, TransportError
 from hocket.gateway.calls import Calls
 from hocket.gateway.frames import TOO_MANY, Frames, pong
 from hocket.gateway.media import Upgrade
-from hocket.transports.client_messages import HELLO_S, RESUME_S, Hello, Refused, Welcome
+from hocket.transports.client_messages import HELLO_S, Hello, Refused
 from hocket.transports.incoming import Codec
-from hocket.transports.websocket import AHEAD_MS, WebSocketLine, read, written
+from hocket.transports.websocket import WebSocketLine, read, written
 
 try:
     from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -43,12 +43,11 @@ TRY_AGAIN_LATER: Final = 1013
 
 
 class ClientSockets:
-    """The open connections, and the calls that began on them."""
+    """The open connections."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._open: set[ClientSocket] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -58,11 +57,7 @@ class ClientSockets:
         return ClientSocket(self.answer, self._open)
 
     async def close(self) -> None:
-        """Cancel the calls and close all connections. Legal twice."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Close all connections; the calls on them wait for their clients. Legal twice."""
         await asyncio.gather(*(socket.finished() for socket in tuple(self._open)))
 
     def answer(self, hello: Hello, socket: ClientSocket) -> WebSocketLine | Refused:
@@ -79,39 +74,7 @@ class ClientSockets:
         if refusal := self._calls.admit(ticket.source):
             return Refused(refusal.sentence, refusal.retry_after_s)
         self._calls.redeem(hello.ticket, "ws")
-        welcome = Welcome(
-            call=f"ws-{secrets.token_hex(8)}",
-            resume=secrets.token_urlsafe(32),
-            resume_s=RESUME_S,
-            audio=hello.audio,
-            ahead_ms=AHEAD_MS,
-            agent=self._calls.assembly.agent.name,
-        )
-        line = WebSocketLine(welcome, socket)
-        holding = self._calls.hold(
-            line,
-            call_id=welcome.call,
-            caller=ticket.caller,
-            parameters=ticket.parameters,
-            source=ticket.source,
-            tell=line.tell,
-        )
-        task = asyncio.get_running_loop().create_task(_hold(line, welcome.call, holding), name=f"call {welcome.call}")
-        # A task that is cancelled before its first step would leave it behind, never awaited.
-        task.add_done_callback(lambda _: holding.close())
-        task.add_done_callback(self._tasks.discard)
-        self._tasks.add(task)
-        return line
-
-
-async def _hold(line: WebSocketLine, call: str, holding: Coroutine[Any, Any, None]) -> None:
-    try:
-        await holding
-    except Exception as error:
-        about = {"message": f"call {call} failed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(about)
-    finally:
-        await line.close()
+        return self._calls.begin(ticket, hello.audio, WebSocketLine.ahead_ms, partial(WebSocketLine, socket=socket))
 
 
 class ClientSocket(WSListener):

@@ -54,10 +54,11 @@ class Lines:
     async def close(self) -> None:
         """Take no more, and end what is there."""
         self._media.close()
+        await self._calls.close()
         await self._clients.close()
         await self._carriers.close()
         if self._webrtc is not None:
-            await self._webrtc.close()
+            self._webrtc.close()
 
 
 class _WebRtc:
@@ -68,9 +69,8 @@ class _WebRtc:
         from hocket.transports.webrtc.line import WebRtc
 
         self._shared = WebRtc()
-        self._offers = Offers(calls, self._shared)
         self._load = calls.assembly.load
-        self.take = self._offers.take
+        self.take = Offers(calls, self._shared).take
 
     async def open(self, settings: Settings, port: int) -> None:
         if settings.public_ip:
@@ -79,9 +79,8 @@ class _WebRtc:
             await self._shared.open(udp_addresses(settings.host), port)
         self._load.follow(self, self._follow)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self._load.leave(self)
-        await self._offers.close()
         self._shared.close()
 
     def _follow(self, level: int) -> None:

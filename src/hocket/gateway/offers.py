@@ -6,10 +6,8 @@ The body is JSON: `{"sdp": ..., "ticket": ...}` or `{"sdp": ..., "resume": ...}`
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Coroutine
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -18,7 +16,7 @@ from hocket.gateway.admission import Refusal
 from hocket.gateway.calls import Calls
 from hocket.gateway.control import Answer, OfferBody, refuse_offer, refuse_ticket
 from hocket.gateway.tickets import TicketError
-from hocket.transports.client_messages import RESUME_S, AudioFormat, Welcome
+from hocket.transports.client_messages import RESUME_S, AudioFormat
 from hocket.transports.webrtc.line import OUTPUT_RATE, WebRtc, WebRtcLine, WebRtcPeer
 from hocket.transports.webrtc.sdp import read_offer
 
@@ -38,12 +36,11 @@ class OfferAnswer(msgspec.Struct, frozen=True):
 
 
 class Offers:
-    """The calls that began with an offer."""
+    """What takes them."""
 
     def __init__(self, calls: Calls, shared: WebRtc) -> None:
         self._calls = calls
         self._shared = shared
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, body: bytes) -> Answer:
         """A `control.OfferTaker`; never raises for what is in it."""
@@ -59,13 +56,6 @@ class Offers:
         except HocketError as error:
             return _problem(404, "resume", str(error))
 
-    async def close(self) -> None:
-        """Cancel the calls. Legal twice."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     def _begin(self, body: OfferBody) -> Answer:
         ticket = self._calls.read(body.ticket, "webrtc")
         if refusal := self._calls.admit(ticket.source):
@@ -73,29 +63,10 @@ class Offers:
         offer = read_offer(body.sdp)  # a ticket is not used up for an offer that cannot be answered
         self._calls.redeem(body.ticket, "webrtc")
         peer = self._shared.answer(offer)
-        welcome = Welcome(
-            call=f"webrtc-{secrets.token_hex(8)}",
-            resume=secrets.token_urlsafe(32),
-            resume_s=RESUME_S,
-            audio=AudioFormat(rate=OUTPUT_RATE),
-            ahead_ms=WebRtcLine.ahead_ms,
-            agent=self._calls.assembly.agent.name,
+        line = self._calls.begin(
+            ticket, AudioFormat(rate=OUTPUT_RATE), WebRtcLine.ahead_ms, partial(WebRtcLine, self._shared, peer)
         )
-        line = WebRtcLine(self._shared, peer, welcome)
-        holding = self._calls.hold(
-            line,
-            call_id=welcome.call,
-            caller=ticket.caller,
-            parameters=ticket.parameters,
-            source=ticket.source,
-            tell=line.tell,
-        )
-        task = asyncio.get_running_loop().create_task(_hold(line, welcome.call, holding), name=f"call {welcome.call}")
-        # A task that is cancelled before its first step would leave it behind, never awaited.
-        task.add_done_callback(lambda _: holding.close())
-        task.add_done_callback(self._tasks.discard)
-        self._tasks.add(task)
-        return _answered(peer, line, welcome.call)
+        return _answered(peer, line)
 
     def _resume(self, body: OfferBody) -> Answer:
         line = self._calls.resumable(body.resume)
@@ -106,21 +77,11 @@ class Offers:
         offer = read_offer(body.sdp)
         peer = self._shared.answer(offer)
         line.attach(peer)
-        return _answered(peer, line, line.call)
+        return _answered(peer, line)
 
 
-async def _hold(line: WebRtcLine, call: str, holding: Coroutine[Any, Any, None]) -> None:
-    try:
-        await holding
-    except Exception as error:
-        about = {"message": f"call {call} failed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(about)
-    finally:
-        await line.close()
-
-
-def _answered(peer: WebRtcPeer, line: WebRtcLine, call: str) -> Answer:
-    return Answer(200, msgspec.json.encode(OfferAnswer(peer.answer, call, line.resume_token)))
+def _answered(peer: WebRtcPeer, line: WebRtcLine) -> Answer:
+    return Answer(200, msgspec.json.encode(OfferAnswer(peer.answer, line.call, line.resume_token)))
 
 
 def _refused(refusal: Refusal) -> Answer:
