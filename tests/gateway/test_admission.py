@@ -39,3 +39,5 @@ def test_every_reason_is_told_to_people_and_as_sip_does(reason: Reason) -> None:
     found = Refusal(reason, 7)
     assert found.sentence.endswith(". Try again in 7 s.")
     assert found.sip[:3] in ("480", "486", "503")
+    assert found.body == {"reason": reason, "retry_after_s": 7, "message": found.sentence}
+    assert found.headers == {"Retry-After": "7"}

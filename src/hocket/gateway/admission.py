@@ -27,7 +27,7 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: Reason
     retry_after_s: int
     status: int = 503
-    """Of HTTP, with Retry-After."""
+    """Of HTTP."""
 
     @property
     def sentence(self) -> str:
@@ -38,6 +38,16 @@ class Refusal(msgspec.Struct, frozen=True):
     def sip(self) -> str:
         """What a SIP server would answer (RFC 3261, 21)."""
         return _SIP[self.reason]
+
+    @property
+    def body(self) -> dict[str, str | int]:
+        """What is answered, as JSON."""
+        return {"reason": self.reason, "retry_after_s": self.retry_after_s, "message": self.sentence}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of HTTP."""
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 class Load(msgspec.Struct, frozen=True):

@@ -40,6 +40,11 @@ class Answer(msgspec.Struct, frozen=True):
     """JSON."""
     retry_after_s: int | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of HTTP."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
 
 def refuse_offer() -> Answer:
     """The answer to a body that is no offer."""
@@ -123,8 +128,7 @@ class Control:
             body = {"reason": "no_webrtc", "message": "This server has no WebRTC: pip install hocket[webrtc]"}
             return _json(msgspec.json.encode(body), 501)
         answer = await self._offer(await request.read())
-        headers = {"Retry-After": str(answer.retry_after_s)} if answer.retry_after_s is not None else None
-        return _json(answer.body, answer.status, headers)
+        return _json(answer.body, answer.status, answer.headers)
 
     async def _answer_drain(self, request: web.Request) -> web.Response:
         self._drain(msgspec.json.decode(await request.read(), type=Drain))

@@ -114,9 +114,8 @@ class Front:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Who asks, how often, from which page; and no traceback for anybody."""
-        peer = request.transport.get_extra_info("peername") if request.transport else None
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-        address = request[ADDRESS] = self.proxies.caller(str(peer[0]) if peer else "", forwarded)
+        address = request[ADDRESS] = self.proxies.caller(_peer(request), forwarded)
         if refusal := self._too_often(self._requests, address):
             return refusal
         if self._settings.dev and not is_loopback(_host_name(request.host)):
@@ -189,12 +188,11 @@ class Front:
         answer = await worker.offer(await _body(request))
         if answer is None:
             return _refused(Refusal("overloaded", 5))
-        headers = {"Retry-After": str(answer.retry_after_s)} if answer.retry_after_s is not None else {}
         return web.Response(
             body=answer.body,
             status=answer.status,
             content_type="application/json",
-            headers={"Cache-Control": "no-store", **headers},
+            headers={"Cache-Control": "no-store", **answer.headers},
         )
 
     async def _preflight(self, request: web.Request) -> web.StreamResponse:
@@ -285,13 +283,7 @@ def _check(asked: SessionRequest, *, with_key: bool) -> str:
 
 
 def _refused(refusal: Refusal) -> web.Response:
-    body = {
-        "reason": refusal.reason,
-        "retry_after_s": refusal.retry_after_s,
-        "message": refusal.sentence,
-        "sip": refusal.sip,
-    }
-    return _json(body, refusal.status, {"Retry-After": str(refusal.retry_after_s)})
+    return _json(refusal.body | {"sip": refusal.sip}, refusal.status, refusal.headers)
 
 
 def _problem(status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -230,8 +230,7 @@ class _Connection(WSProtocol):  # type: ignore[misc]
 
 def refused(refusal: Refusal) -> WSUpgradeResponseWithListener:
     """A refusal as an answer to a request for a WebSocket."""
-    about = {"reason": refusal.reason, "retry_after_s": refusal.retry_after_s, "message": refusal.sentence}
-    return _answer(refusal.status, about, {"Retry-After": str(refusal.retry_after_s)})
+    return _answer(refusal.status, refusal.body, refusal.headers)
 
 
 def _answer(status: int, about: Mapping[str, Any], headers: Mapping[str, str]) -> WSUpgradeResponseWithListener:

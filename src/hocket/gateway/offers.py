@@ -85,8 +85,7 @@ def _answered(peer: WebRtcPeer, line: WebRtcLine) -> Answer:
 
 
 def _refused(refusal: Refusal) -> Answer:
-    about = {"reason": refusal.reason, "retry_after_s": refusal.retry_after_s, "message": refusal.sentence}
-    return Answer(refusal.status, msgspec.json.encode(about), refusal.retry_after_s)
+    return Answer(refusal.status, msgspec.json.encode(refusal.body), refusal.retry_after_s)
 
 
 def _problem(status: int, reason: str, message: str) -> Answer:
