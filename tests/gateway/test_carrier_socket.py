@@ -15,7 +15,7 @@ import pytest
 from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.errors import InputError, TransportError
-from hocket.gateway import carrier_socket, media
+from hocket.gateway import carrier_socket, connection, media
 from hocket.gateway.carrier_socket import CarrierSocket, CarrierSockets
 from hocket.gateway.held import held
 from hocket.gateway.media import MediaServer, Upgrade
@@ -389,7 +389,7 @@ def test_who_does_not_read_is_closed(at_once: bool) -> None:
 
 
 def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier_socket, "CLOSE_S", 0.1)
+    monkeypatch.setattr(connection, "CLOSE_S", 0.1)
     monkeypatch.setattr(carrier_socket, "UNSENT_BYTES", 1 << 30)
 
     async def say_too_much(line: CarrierLine) -> None:

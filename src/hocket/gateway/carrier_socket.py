@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from hocket.errors import InputError, MissingError, TransportError
-from hocket.gateway.frames import TOO_MANY, Frames, pong
+from hocket.gateway.connection import Connection
+from hocket.gateway.frames import TOO_MANY, pong
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 
 try:
-    from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+    from picows import WSCloseCode, WSFrame, WSMsgType, WSTransport
 except ImportError:
     raise MissingError("Serving calls needs picows, which is not installed: pip install hocket[serve]") from None
 
@@ -27,9 +28,6 @@ START_S: Final = 5.0
 
 UNSENT_BYTES: Final = 256 * 1024
 """Written and not taken by the far end, about 20 s of audio; then it is closed, because it does not read."""
-
-CLOSE_S: Final = 2.0
-"""How long the far end may take to read the rest of what it was sent, once its call is over."""
 
 FINISH_S: Final = 30.0
 """How long an answer may go on after its connection is gone."""
@@ -56,19 +54,16 @@ class CarrierSockets:
         await asyncio.gather(*(socket.finished() for socket in sockets))
 
 
-class CarrierSocket(WSListener):
+class CarrierSocket(Connection):
     """One connection, from `start` to the end of its call. It is in `open_sockets` as long as either lasts."""
 
     def __init__(self, carrier: Carrier, answer: Answer, open_sockets: set[CarrierSocket]) -> None:
+        super().__init__()
         self._carrier = carrier
         self._answer = answer
         self._open = open_sockets
-        self._loop = asyncio.get_running_loop()
-        self._transport: WSTransport | None = None
         self._line: CarrierLine | None = None
         self._call: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._frames = Frames()
         self._part = bytearray()
         """The beginning of a message that comes in several frames."""
 
@@ -112,12 +107,6 @@ class CarrierSocket(WSListener):
         else:
             self._deadline(FINISH_S, self._call.cancel)
 
-    def pause_writing(self) -> None:
-        """Nothing: what is unsent is measured at every write."""
-
-    def resume_writing(self) -> None:
-        """Nothing, as above."""
-
     def stop(self) -> None:
         """Close the connection and cancel its call."""
         if self._call is not None:
@@ -129,9 +118,7 @@ class CarrierSocket(WSListener):
         """Return when the call is over and the connection is closed."""
         if self._call is not None:
             await asyncio.wait({self._call}, timeout=FINISH_S)
-        transport = self._transport
-        if transport is not None and not transport.is_disconnected:
-            await transport.wait_disconnected()  # bounded by CLOSE_S
+        await self._disconnected()
 
     def _message(self, text: bytes) -> None:
         if self._line is not None:
@@ -183,15 +170,4 @@ class CarrierSocket(WSListener):
             return
         if not transport.is_close_frame_sent:
             transport.send_close(code)
-        transport.disconnect()
-        # What is unsent would keep the connection for as long as the far end does not read.
-        self._deadline(CLOSE_S, transport.disconnect, False)
-
-    def _deadline(self, seconds: float, then: Callable[..., object], *arguments: object) -> None:
-        self._no_deadline()
-        self._timer = self._loop.call_later(seconds, then, *arguments)
-
-    def _no_deadline(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disconnect(transport)

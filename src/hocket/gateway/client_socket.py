@@ -12,14 +12,15 @@ from typing import Final, cast
 
 from hocket.errors import InputError, MissingError, TransportError
 from hocket.gateway.calls import Calls
-from hocket.gateway.frames import TOO_MANY, Frames, pong
+from hocket.gateway.connection import Connection
+from hocket.gateway.frames import TOO_MANY, pong
 from hocket.gateway.media import Upgrade
 from hocket.transports.client_messages import HELLO_S, Hello, Refused
 from hocket.transports.incoming import Codec
 from hocket.transports.websocket import WebSocketLine, read, written
 
 try:
-    from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+    from picows import WSCloseCode, WSFrame, WSMsgType, WSTransport
 except ImportError:
     raise MissingError("Serving calls needs picows, which is not installed: pip install hocket[serve]") from None
 
@@ -31,9 +32,6 @@ BEHIND_BYTES: Final = 16 * 1024
 
 MAX_PART_BYTES: Final = 32 * 1024
 """Of a message in several frames: more than any may have."""
-
-CLOSE_S: Final = 2.0
-"""How long the far end may take to read the rest of what it was sent."""
 
 DONE: Final = 1000
 GOING_AWAY: Final = 1001
@@ -77,7 +75,7 @@ class ClientSockets:
         return self._calls.begin(ticket, hello.audio, WebSocketLine.ahead_ms, partial(WebSocketLine, socket=socket))
 
 
-class ClientSocket(WSListener):
+class ClientSocket(Connection):
     """One connection. It is in `open_sockets` as long as it lasts."""
 
     def __init__(
@@ -85,14 +83,11 @@ class ClientSocket(WSListener):
         answer: Callable[[Hello, ClientSocket], WebSocketLine | Refused],
         open_sockets: set[ClientSocket],
     ) -> None:
+        super().__init__()
         self._answer = answer
         self._open = open_sockets
-        self._loop = asyncio.get_running_loop()
-        self._transport: WSTransport | None = None
         self._line: WebSocketLine | None = None
         self._closing = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._frames = Frames()
         self._parts = _Parts()
 
     # -- a `transports.websocket.Socket`
@@ -120,9 +115,7 @@ class ClientSocket(WSListener):
             return
         self._closing = True
         transport.send_close(cast(WSCloseCode, code))  # 4001 and above are applications' own
-        transport.disconnect()
-        # What is unsent would keep the connection for as long as the far end does not read.
-        self._deadline(CLOSE_S, transport.disconnect, False)
+        self._disconnect(transport)
 
     # -- a picows listener
 
@@ -163,17 +156,10 @@ class ClientSocket(WSListener):
         if line is not None:
             line.gone("The connection broke off.")
 
-    def pause_writing(self) -> None:
-        """Nothing: what is unsent is measured at every write."""
-
-    def resume_writing(self) -> None:
-        """Nothing, as above."""
-
     async def finished(self) -> None:
         """Close, and return when the connection is closed."""
         self.close(GOING_AWAY)
-        if self._transport is not None and not self._transport.is_disconnected:
-            await self._transport.wait_disconnected()  # bounded by CLOSE_S
+        await self._disconnected()
 
     def _hello(self, data: bytes) -> None:
         self._no_deadline()
@@ -204,15 +190,6 @@ class ClientSocket(WSListener):
             self._line.refuse(TOO_MANY)
         else:
             self._refuse(Refused(f"The client sent {TOO_MANY}."))
-
-    def _deadline(self, seconds: float, then: Callable[..., object], *arguments: object) -> None:
-        self._no_deadline()
-        self._timer = self._loop.call_later(seconds, then, *arguments)
-
-    def _no_deadline(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class _Parts:
