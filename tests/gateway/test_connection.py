@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from picows import WSMsgType, WSTransport
 
-from hocket.gateway import connection
+from hocket.gateway import connection, media
 from hocket.gateway.connection import Connection
 from hocket.gateway.media import MediaServer
 from hocket.gateway.settings import Settings
@@ -42,22 +42,23 @@ async def connected() -> AsyncIterator[tuple[Said, socket.socket]]:
         listeners.append(Said())
         return listeners[-1]
 
-    media = MediaServer(0, Settings(agent="", dev=True), 10, {"/ws": take})
-    await media.listen("127.0.0.1", 0)
+    server = MediaServer(0, Settings(agent="", dev=True), 10, {"/ws": take})
+    await server.listen("127.0.0.1", 0)
     try:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.setblocking(False)
-            await loop.sock_connect(client, ("127.0.0.1", media.port))
+            await loop.sock_connect(client, ("127.0.0.1", server.port))
             await loop.sock_sendall(client, HANDSHAKE)
             assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 101")
             yield listeners[0], client
     finally:
-        media.close()
+        server.close()
 
 
 def test_the_end_does_not_wait_for_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CLOSE_S", 0.1)
+    monkeypatch.setattr(media, "IDLE_S", 3600.0)  # or the server would end it too
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
