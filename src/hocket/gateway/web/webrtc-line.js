@@ -1,13 +1,13 @@
 // A call over WebRTC: audio by RTP, the same messages as over a WebSocket on the data channel "hocket".
 
 import { CallError } from "./call-error.js";
+import { ANSWER_MS, Line } from "./line.js";
 
 const GATHER_MS = 1000; // for the addresses of this device; those on hand then are enough on most networks
-const ANSWER_MS = 10000; // from the offer to `welcome`
 const BROKEN_MS = 3000; // a connection that is "disconnected" comes back by itself, or not
 
 /** One connection; see `WebSocketLine` for the members. */
-export class WebRtcLine {
+export class WebRtcLine extends Line {
   static kind = "webrtc";
 
   static get supported() {
@@ -16,15 +16,7 @@ export class WebRtcLine {
 
   #peer = null;
   #channel = null;
-  #sound;
-  #open = false;
   #broken = 0;
-
-  constructor(sound) {
-    this.#sound = sound;
-    this.onmessage = () => {};
-    this.onlost = () => {};
-  }
 
   async open(url, opening) {
     try {
@@ -32,8 +24,8 @@ export class WebRtcLine {
       this.#channel = this.#peer.createDataChannel("hocket");
       const welcome = this.#welcome();
       welcome.catch(() => {}); // awaited below, unless the offer fails first
-      for (const track of this.#sound.stream.getAudioTracks()) this.#peer.addTrack(track, this.#sound.stream);
-      this.#peer.ontrack = ({ streams, track }) => this.#sound.playStream(streams[0] ?? new MediaStream([track]));
+      for (const track of this.sound.stream.getAudioTracks()) this.#peer.addTrack(track, this.sound.stream);
+      this.#peer.ontrack = ({ streams, track }) => this.sound.playStream(streams[0] ?? new MediaStream([track]));
       await this.#peer.setLocalDescription();
       await this.#gathered();
       const answer = await this.#offer(url, opening);
@@ -46,7 +38,7 @@ export class WebRtcLine {
   }
 
   send(message) {
-    if (this.#open && this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
+    if (this.isOpen && this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
   }
 
   /** The server has stopped sending; what is on its way is a few tens of milliseconds, which it fades out. */
@@ -57,14 +49,8 @@ export class WebRtcLine {
     return {};
   }
 
-  drop(elsewhere = false) {
-    const open = this.#open;
-    this.close();
-    if (open) this.onlost(elsewhere);
-  }
-
   close() {
-    this.#open = false;
+    this.isOpen = false;
     clearTimeout(this.#broken);
     if (!this.#peer) return;
     this.#channel.onmessage = this.#channel.onclose = null;
@@ -79,7 +65,7 @@ export class WebRtcLine {
     return new Promise((resolve, reject) => {
       const fail = () => reject(new CallError("unreachable", "WebRTC could not connect on this network.", 0));
       const timer = setTimeout(fail, ANSWER_MS);
-      this.#channel.onclose = () => (this.#open ? this.drop() : fail());
+      this.#channel.onclose = () => (this.isOpen ? this.drop() : fail());
       this.#peer.onconnectionstatechange = () => this.#changed(fail);
       this.#channel.onmessage = ({ data }) => {
         const message = JSON.parse(data);
@@ -87,7 +73,7 @@ export class WebRtcLine {
         if (message.type === "refused") return reject(new CallError("refused", message.reason, message.retry_after_s));
         if (message.type !== "welcome") return fail();
         this.#channel.onmessage = (event) => this.onmessage(JSON.parse(event.data));
-        this.#open = true;
+        this.isOpen = true;
         resolve(message);
       };
     });
@@ -96,7 +82,7 @@ export class WebRtcLine {
   #changed(fail) {
     const state = this.#peer.connectionState;
     clearTimeout(this.#broken);
-    if (state === "failed" || state === "closed") this.#open ? this.drop() : fail();
+    if (state === "failed" || state === "closed") this.isOpen ? this.drop() : fail();
     if (state === "disconnected") this.#broken = setTimeout(() => this.drop(), BROKEN_MS);
   }
 

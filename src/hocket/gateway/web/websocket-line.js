@@ -1,39 +1,29 @@
 // A call over a WebSocket: JSON text for messages, binary for audio.
 
 import { CallError } from "./call-error.js";
+import { ANSWER_MS, Line } from "./line.js";
 
 const RATE = 16000;
-const ANSWER_MS = 10000; // from dialling to `welcome`
 const TAKEN_OVER = 4001; // another connection has shown the resume token
 const STALL_S = 2; // of audio that the network does not take: the connection is as good as lost
 
-/** One connection. `sound` is the caller's `Sound`; the lines of all transports have these members. */
-export class WebSocketLine {
+/** The connections of all transports have these members. */
+export class WebSocketLine extends Line {
   static kind = "ws";
 
   #socket = null;
-  #sound;
-  #open = false;
   #clears = 0; // obeyed in this call: positions mean other samples after each
   #played = 0;
 
-  constructor(sound) {
-    this.#sound = sound;
-    /** Called with every message but the first. */
-    this.onmessage = () => {};
-    /** Called once when the connection breaks off, and not after `close`; `true`: it was taken over by another. */
-    this.onlost = () => {};
-  }
-
   /** Dial; resolves to the server's `welcome`. `opening` has the `ticket`, or what `cut` gave and the `resume` token. */
   async open(url, opening) {
-    await this.#sound.carry(RATE, (frame) => this.#hear(frame), (sample) => this.#report(sample));
+    await this.sound.carry(RATE, (frame) => this.#hear(frame), (sample) => this.#report(sample));
     try {
       const welcome = await this.#dial(url, { type: "hello", audio: { encoding: "pcm16", rate: RATE }, ...opening });
       this.#clears = welcome.clears;
       this.#played = welcome.position;
-      this.#sound.clear(welcome.position);
-      this.#open = true;
+      this.sound.clear(welcome.position);
+      this.isOpen = true;
       return welcome;
     } catch (error) {
       this.close();
@@ -42,12 +32,12 @@ export class WebSocketLine {
   }
 
   send(message) {
-    if (this.#open && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.isOpen && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   /** The agent falls silent: the next audio has position `keep`. */
   clear(keep) {
-    this.#sound.clear(keep);
+    this.sound.clear(keep);
     this.#clears += 1;
     this.#played = -1; // `keep` is said even if it is where the last report was
     this.#report(keep);
@@ -55,18 +45,11 @@ export class WebSocketLine {
 
   /** Fall silent for want of a connection; resolves to what the server has to know about it in `open`. */
   async cut() {
-    return { played: await this.#sound.cut(), clears: this.#clears };
-  }
-
-  /** Treat the connection as lost, for example because the device went offline. */
-  drop(elsewhere = false) {
-    const open = this.#open;
-    this.close();
-    if (open) this.onlost(elsewhere);
+    return { played: await this.sound.cut(), clears: this.#clears };
   }
 
   close() {
-    this.#open = false;
+    this.isOpen = false;
     const socket = this.#socket;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
@@ -96,7 +79,7 @@ export class WebSocketLine {
 
   #receive(data) {
     if (typeof data === "string") this.onmessage(JSON.parse(data));
-    else if (this.#open) this.#sound.play(data);
+    else if (this.isOpen) this.sound.play(data);
   }
 
   #report(sample) {
@@ -106,7 +89,7 @@ export class WebSocketLine {
   }
 
   #hear(frame) {
-    if (!this.#open || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!this.isOpen || this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount > STALL_S * RATE * 2) this.drop();
     else this.#socket.send(frame);
   }
