@@ -14,6 +14,7 @@ from hocket.client.errors import CallRefused
 from hocket.errors import TransportError
 from hocket.transports.client_messages import Bye, Hello
 from tests.gateway.clients import gateway
+from tests.serving import served
 
 
 @asynccontextmanager
@@ -25,16 +26,8 @@ async def front(status: int, body: str | bytes, headers: dict[str, str] | None =
         assert await request.json() == {"kind": "ws"}
         return web.Response(status=status, body=body, headers=headers)
 
-    app = web.Application()
-    app.router.add_post("/v1/voice/session", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    async with served(web.post("/v1/voice/session", answer)) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def test_a_gateway_gives_a_ticket_and_an_address() -> None:

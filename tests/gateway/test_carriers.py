@@ -11,7 +11,6 @@ import aiohttp
 import numpy as np
 import pytest
 import soundfile
-from aiohttp import web
 
 from hocket.assembly import assemble
 from hocket.audio.frame import Samples, silence
@@ -31,6 +30,7 @@ from hocket.sim.twilio import TwilioCaller, TwilioPhone, sign
 from tests.assembly.test_assembly import agent_of
 from tests.documents import ROOT
 from tests.gateway.test_carrier_socket import until
+from tests.serving import served
 from tests.test_docs import executed
 
 SECRET = tickets.new_secret()
@@ -304,19 +304,12 @@ def test_the_page_about_telephones_rings(tmp_path: Path, monkeypatch: pytest.Mon
             def place(kind: Kind, **claims: Any) -> Placement:
                 return Placement(ticket(kind, **claims), 0, worker.media.port)
 
-            application = web.Application()
-            application.add_routes(Webhooks(place, Settings(agent="", dev=True)).routes())
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, "127.0.0.1", 0).start()
-                webhook = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with served(*Webhooks(place, Settings(agent="", dev=True)).routes()) as port:
+                webhook = f"http://127.0.0.1:{port}"
                 await page["ring"](f"{webhook}/twilio", str(tmp_path / "call.wav"))
                 telnyx = await dial(f"{webhook}/telnyx", Listener())
                 await telnyx.run()
                 assert telnyx.recording[:, 1].any()
-            finally:
-                await runner.cleanup()
 
     asyncio.run(scenario())
     sides, rate = soundfile.read(tmp_path / "call.wav", dtype="int16")

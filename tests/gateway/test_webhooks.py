@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from hocket.clock import unix_time
 from hocket.errors import ConfigError
@@ -24,6 +23,7 @@ from hocket.gateway.tickets import EXPIRES_S, Kind, issue, new_secret
 from hocket.gateway.webhooks import MAX_BODY_BYTES, Webhooks
 from hocket.sim.telnyx import TelnyxAccount
 from hocket.sim.twilio import sign
+from tests.serving import served
 
 TOKEN = "a token of Twilio's"
 ACCOUNT = TelnyxAccount(bytes(range(32)))
@@ -75,16 +75,8 @@ class Front:
 
 @asynccontextmanager
 async def serving(front: Front) -> AsyncIterator[Front]:
-    application = web.Application()
-    application.add_routes(front.webhooks.routes())
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        front.port = runner.addresses[0][1]
+    async with served(*front.webhooks.routes()) as front.port:
         yield front
-    finally:
-        await runner.cleanup()
 
 
 def verbs(text: str) -> list[ElementTree.Element]:

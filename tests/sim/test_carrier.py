@@ -19,6 +19,7 @@ from hocket.errors import TransportError
 from hocket.sim import carrier
 from hocket.sim.carrier import BUFFER_S, FRAME, RATE, CarrierCaller
 from hocket.sim.twilio import TwilioCaller, TwilioPhone
+from tests.serving import served
 
 LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
 
@@ -61,15 +62,8 @@ async def server(talk: Callable[[web.WebSocketResponse], Awaitable[None]]) -> As
         await talk(socket)
         return socket
 
-    application = web.Application()
-    application.router.add_get("/twilio", answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/twilio"
-    finally:
-        await runner.cleanup()
+    async with served(web.get("/twilio", answer)) as port:
+        yield f"ws://127.0.0.1:{port}/twilio"
 
 
 def test_what_is_sent_sounds_at_once_or_after_what_is_buffered_and_clear_drops_it() -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from hocket.errors import TransportError
 from hocket.sim import dialling, telnyx, twilio
 from hocket.sim.telnyx import TelnyxAccount
+from tests.serving import served
 from tests.sim.test_carrier import Talker
 
 STREAM = (
@@ -27,15 +28,8 @@ async def webhook(answer: str, status: int = 200, seen: list[web.Request] | None
             seen.append(request)
         return web.Response(text=answer, status=status)
 
-    application = web.Application()
-    application.router.add_post("/hook", take)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    finally:
-        await runner.cleanup()
+    async with served(web.post("/hook", take)) as port:
+        yield f"http://127.0.0.1:{port}/hook"
 
 
 def test_the_answer_says_where_the_call_goes() -> None:
