@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
+from tests.browser.chromium import launch
 
-CHROMIUM: Final = "/usr/bin/chromium"
 RATE: Final = 8_000
 """Hertz of the page's recordings."""
 
@@ -21,19 +21,6 @@ WINDOW_S: Final = 0.5
 LONGEST_S: Final = 1.0
 QUIET: Final = 50
 """A window is of no use without a chirp in it."""
-
-LAUNCH: Final = (
-    "--no-sandbox",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 class Trip(msgspec.Struct):
@@ -71,9 +58,7 @@ def chirps(path: Path) -> None:
 def call(url: str, microphone: Path, seconds: float) -> Trip:
     """Call the server at `url` and listen for `seconds`."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*LAUNCH, f"--use-file-for-fake-audio-capture={microphone}"]
-        )
+        browser = launch(playwright, microphone, "--use-fake-ui-for-media-stream")
         try:
             page = browser.new_page()
             page.goto(url)

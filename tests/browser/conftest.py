@@ -6,7 +6,6 @@ Both last for this package and no longer: while Playwright runs, its event loop 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,27 +20,14 @@ import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import speech
+from tests.browser.chromium import PATH, launch
 from tests.browser.visit import Visit
 from tests.browser.wire import Wire
 
 ROOT: Final = Path(__file__).parent.parent.parent
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 RATE: Final = 16_000
 MAX_CALLS: Final = 3
 START_S: Final = 60.0
-
-FLAGS: Final = [
-    "--no-sandbox",  # as root there is none
-    "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 TEST_S: Final = 400
 """Calls are in real time, and a machine that is busy makes them wait for a line."""
@@ -51,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(TEST_S))
-            if CHROMIUM is None:
+            if PATH is None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
 
 
@@ -79,9 +65,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     microphone = tmp_path_factory.mktemp("microphone") / "caller.wav"
     soundfile.write(microphone, _caller(), RATE, subtype="PCM_16")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"]
-        )
+        browser = launch(playwright, microphone)
         yield browser
         browser.close()
 
