@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +24,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 from tests.gateway.caller import Caller, ticket
+from tests.gateway.serve import serve
 
 RESULT: Final = Path(__file__).parent / "results" / "restarts.json"
 ROOT: Final = Path(__file__).parents[1]
@@ -82,35 +81,10 @@ class Load:
             self.held += 1
 
 
-@contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """A gateway, and its address."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hocket", "serve", AGENT, "--dev", "--port", "0", "--workers", str(WORKERS)),
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    printed = ""
-    while "takes calls at" not in printed:
-        line = (await process.stderr.readline()).decode()
-        assert line, f"the gateway did not start: {printed}"
-        printed += line
-    reading = asyncio.ensure_future(_read(process.stderr))
-    try:
-        yield process, printed.split("takes calls at ")[1].split()[0]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
-        await reading
-
-
-async def _read(lines: asyncio.StreamReader) -> None:
-    async for line in lines:
-        if b" ERROR " in line:
-            print(line.decode().rstrip())
+def complain(line: str) -> None:
+    """Of what the gateway prints, what is wrong."""
+    if " ERROR " in line:
+        print(line.rstrip())
 
 
 async def replace(process: asyncio.subprocess.Process, replacements: int, load: Load, console: Console) -> float:
@@ -134,11 +108,14 @@ def children(pid: int) -> list[int]:
 
 
 async def measure(replacements: int, calls: int, console: Console) -> dict[str, Any]:
-    async with serving() as (process, url), aiohttp.ClientSession() as client:
-        load = Load(client, url, seed=1)
+    async with (
+        serve(AGENT, "--dev", "--workers", str(WORKERS), tell=complain) as served,
+        aiohttp.ClientSession() as client,
+    ):
+        load = Load(client, served.url, seed=1)
         calling = asyncio.ensure_future(load.callers(calls))
         await asyncio.sleep(LONGEST_S)  # until all callers are there
-        took_s = await replace(process, replacements, load, console)
+        took_s = await replace(served.process, replacements, load, console)
         load.stopping = True
         await calling
     for reason in load.reasons[:10]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,11 +12,10 @@ from xml.etree import ElementTree
 
 import aiohttp
 import msgspec
+from tests.gateway.serve import serve
 
 from benchmarks.latency.systems import SYSTEM_CORE
 
-START_S: Final = 60.0
-STOP_S: Final = 30.0
 ASK_S: Final = 10.0
 AGAIN_S: Final = 1.0
 
@@ -73,57 +70,19 @@ class Gateway:
 async def serving(wires: Sequence[str], max_calls: int) -> AsyncIterator[Gateway]:
     """Start one, and end it when the block is left. Raises `RuntimeError` when it does not become ready."""
     addresses = [wires[index] for index in (1, 3, 5)]
-    command = ("-m", "hocket", "serve", "benchmarks.capacity.agent:agent", "--dev", "--port", "0")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command, "--max-calls", str(max_calls)),
-        env={**os.environ, "HOCKET_WIRES": msgspec.json.encode(addresses).decode(), "COLUMNS": "200"},
-        stderr=subprocess.PIPE,
-        preexec_fn=_pin,
-    )
-    reading: asyncio.Task[None] | None = None
-    try:
-        url = await _ready(process)
-        reading = asyncio.create_task(_read_on(process))
-        timeout = aiohttp.ClientTimeout(total=ASK_S)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            yield Gateway(url, http)
-    finally:
-        await _stop(process)
-        if reading is not None:
-            await reading
+    async with (
+        serve(
+            "benchmarks.capacity.agent:agent",
+            *("--dev", "--max-calls", str(max_calls)),
+            env={"HOCKET_WIRES": msgspec.json.encode(addresses).decode()},
+            begun=_pin,
+            tell=sys.stderr.write,  # for whoever looks at the terminal
+        ) as served,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_S)) as http,
+    ):
+        yield Gateway(served.url, http)
 
 
-async def _ready(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    said = ""
-    try:
-        async with asyncio.timeout(START_S):
-            while "takes calls at " not in said:
-                line = await process.stderr.readline()
-                if not line:
-                    raise RuntimeError(f"hocket serve ended before it was ready: {said.strip()}")
-                said += line.decode()
-    except TimeoutError:
-        raise RuntimeError(f"hocket serve was not ready within {START_S:g} s.") from None
-    return said.split("takes calls at ")[1].split()[0].replace("localhost", "127.0.0.1")
-
-
-async def _read_on(process: asyncio.subprocess.Process) -> None:
-    """What it has to say besides, for whoever looks at the terminal."""
-    assert process.stderr is not None
-    async for line in process.stderr:
-        sys.stderr.write(line.decode())
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is None:
-            process.send_signal(number)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await process.wait()
-
-
-def _pin() -> None:
+def _pin(pid: int) -> None:
     with suppress(OSError):
-        os.sched_setaffinity(0, {SYSTEM_CORE})
+        os.sched_setaffinity(pid, {SYSTEM_CORE})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,12 +13,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from tests.gateway.serve import Served, serve
 
 ORIGIN: Final = "https://talk.example"
 CORE: Final = 0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-READY_S: Final = 60.0
-STOP_S: Final = 30.0
 MAX_CALLS: Final = 60
 
 
@@ -41,20 +39,16 @@ class Used(msgspec.Struct, frozen=True):
 class Gateway:
     """A running one. Figures are those of its only worker."""
 
-    def __init__(self, process: asyncio.subprocess.Process, http: aiohttp.ClientSession, key: str) -> None:
-        self.process = process
-        self.url = ""
-        self.log = ""
-        """All that it has printed."""
+    def __init__(self, served: Served, http: aiohttp.ClientSession, key: str) -> None:
+        self.process, self.url = served.process, served.url
+        self._served = served
         self._http = http
         self._key = {"Authorization": f"Bearer {key}"}
 
-    async def read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.log += line.decode("utf-8", "replace")
-            if not self.url and "takes calls at " in self.log:
-                self.url = self.log.split("takes calls at ")[1].split()[0].replace("localhost", "127.0.0.1")
+    @property
+    def log(self) -> str:
+        """All that it has printed."""
+        return self._served.printed
 
     async def place(self, kind: Literal["ws", "webrtc"] = "ws", expires_s: float = 600) -> Place:
         """Waits for as long as the worker is too late for more calls, which a noisy machine makes it."""
@@ -113,32 +107,19 @@ def put_first(pid: int) -> None:
 async def running() -> AsyncIterator[Gateway]:
     """Start a gateway as for the open network: with an origin and a key, and all its limits."""
     key = secrets.token_urlsafe(24)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hocket", "serve", "benchmarks.offending.agent:agent", "--port", "0"),
-        *("--origin", ORIGIN, "--max-calls", str(MAX_CALLS), "--drain-timeout", "0"),
-        env={**os.environ, "HOCKET_API_KEYS": key, "COLUMNS": "200", "NO_COLOR": "1"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    with suppress(OSError):  # where there is only one
-        os.sched_setaffinity(process.pid, {CORE})
-    put_first(process.pid)
-    async with aiohttp.ClientSession() as http:
-        gateway = Gateway(process, http, key)
-        reading = asyncio.create_task(gateway.read())
-        try:
-            async with asyncio.timeout(READY_S):
-                while not gateway.url:
-                    if process.returncode is not None:
-                        raise RuntimeError(f"hocket serve ended: {gateway.log}")
-                    await asyncio.sleep(0.05)
-            yield gateway
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                try:
-                    async with asyncio.timeout(STOP_S):
-                        await process.wait()
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
-            await reading
+    async with (
+        serve(
+            "benchmarks.offending.agent:agent",
+            *("--origin", ORIGIN, "--max-calls", str(MAX_CALLS), "--drain-timeout", "0"),
+            env={"HOCKET_API_KEYS": key},
+            begun=_prefer,
+        ) as served,
+        aiohttp.ClientSession() as http,
+    ):
+        yield Gateway(served, http, key)
+
+
+def _prefer(pid: int) -> None:
+    with suppress(OSError):  # where there is only one core
+        os.sched_setaffinity(pid, {CORE})
+    put_first(pid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -15,25 +14,20 @@ import aiohttp
 import pytest
 
 from tests.gateway.caller import Caller, ticket
+from tests.gateway.serve import Served, serve
 from tests.gateway.waiting import until
-
-ROOT = Path(__file__).parents[2]
 
 
 class Gateway:
-    """A running `hocket serve`, and what it has printed."""
+    """A running `hocket serve`, and who asks it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, client: aiohttp.ClientSession) -> None:
-        self.process, self.client = process, client
-        self.printed = ""
-        self.url = ""
+    def __init__(self, served: Served, client: aiohttp.ClientSession) -> None:
+        self.process, self.url, self.client = served.process, served.url, client
+        self._served = served
 
-    async def read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.printed += line.decode()
-            if "takes calls at" in self.printed and not self.url:
-                self.url = self.printed.split("takes calls at ")[1].split()[0]
+    @property
+    def printed(self) -> str:
+        return self._served.printed
 
     async def ready(self) -> bool:
         async with self.client.get(f"{self.url}/readyz") as response:
@@ -54,24 +48,11 @@ def folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def serving(folder: Path, *options: str) -> AsyncIterator[Gateway]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hocket", "serve", "tests.gateway.small_agent:agent", "--dev", "--port", "0", *options),
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with aiohttp.ClientSession() as client:
-        gateway = Gateway(process, client)
-        reading = asyncio.ensure_future(gateway.read())
-        try:
-            await until(lambda: gateway.url or process.returncode is not None)
-            assert gateway.url, gateway.printed
-            yield gateway
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await reading
+    async with (
+        serve("tests.gateway.small_agent:agent", "--dev", *options, env={"TMPDIR": str(folder)}) as served,
+        aiohttp.ClientSession() as client,
+    ):
+        yield Gateway(served, client)
 
 
 def test_a_call_lives_through_a_replacement_and_a_drain(folder: Path) -> None:
