@@ -36,7 +36,7 @@ class LevelVadStream:
         self._on_window = on_window
 
     def push(self, frame: Frame) -> None:
-        self._on_window(VadWindow(frame.end, 0.95 if rms_dbfs(frame.samples) > LOUD_DBFS else 0.05))
+        self._on_window(VadWindow(frame.at, frame.end, 0.95 if rms_dbfs(frame.samples) > LOUD_DBFS else 0.05))
 
     def close(self) -> None:
         pass

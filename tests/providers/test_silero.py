@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hocket.audio.frame import Frame, Samples, silence
 from hocket.audio.resample import Resampler
 from hocket.providers.models import model_path
-from hocket.providers.silero import FEW_STREAMS, MAX_BATCH, MAX_PENDING, TICK_S, Silero, SileroStream
+from hocket.providers.silero import FEW_STREAMS, MAX_BATCH, MAX_PENDING, QUIET, STILL_MS, TICK_S, Silero, SileroStream
 from hocket.providers.silero_model import UNITS, Floats, load
 from hocket.sim.loop import run
 from hocket.stages.vad import OnWindow, Vad, VadStream, VadWindow
@@ -396,3 +396,53 @@ def test_a_short_word_is_found_after_long_noise(monkeypatch: pytest.MonkeyPatch)
     with_forgetting = found()
     monkeypatch.setattr("hocket.providers.silero.FORGET_WINDOWS", 1 << 30)
     assert with_forgetting > found() * 1.3
+
+
+@pytest.mark.parametrize("voiced", [0, None])
+def test_windows_in_which_nobody_can_speak_are_not_judged_and_a_voice_after_them_is(voiced: int | None) -> None:
+    """The level tells of no voice for two seconds, and then of one."""
+    still, rate = 100, 16_000
+    word = clip("short_reply/speechcommands_yes.wav")[: 30 * 320]
+    line = np.concatenate((silence(still * 320), word))
+
+    async def scenario() -> list[VadWindow]:
+        windows: list[VadWindow] = []
+        stream = Silero().open(rate, windows.append)
+        for frame in range(len(line) // 320):
+            samples = line[frame * 320 : (frame + 1) * 320]
+            stream.push(Frame(samples, rate, frame * 320, voiced=voiced if frame < still else 320))
+            await asyncio.sleep(0.02)
+        return windows
+
+    windows = run(scenario())
+    judged = [window.end * 1000 // rate for window in windows]
+    everything = list(range(32, judged[-1] + 1, 32))
+    if voiced is None:
+        assert judged == everything, "nobody has looked"
+    else:
+        since, until = STILL_MS, 20 * still
+        assert judged == [end for end in everything if end < since or end > until]
+    assert any(window.probability > 0.5 for window in windows)
+    assert all(window.end - window.start == 512 for window in windows)
+
+
+def test_a_window_that_was_no_silence_is_followed_to_its_end_whatever_the_level_says() -> None:
+    """A detector that still hears something is asked on."""
+    word = clip("short_reply/speechcommands_yes.wav")
+    line = np.concatenate([word, word, word, word])
+
+    async def scenario() -> tuple[list[VadWindow], list[VadWindow]]:
+        found: tuple[list[VadWindow], list[VadWindow]] = ([], [])
+        for windows, voiced in zip(found, (0, None), strict=True):
+            stream = Silero().open(16_000, windows.append)
+            for at in range(0, len(line) - 320, 320):
+                stream.push(Frame(line[at : at + 320], 16_000, at, voiced=voiced))
+                await asyncio.sleep(0.02)
+        return found
+
+    gated, all_of_them = run(scenario())
+    missing = {window.end for window in all_of_them} - {window.end for window in gated}
+    before = {window.end: window.probability for window in gated}
+    for end in missing:
+        last = max(known for known in before if known < end)
+        assert before[last] < QUIET

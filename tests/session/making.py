@@ -149,7 +149,7 @@ class FakeVadStream:
     def push(self, frame: Frame) -> None:
         at_ms = frame.end * 1000 // RATE
         spoken = any(start < at_ms <= end for start, end in self._vad.speech_ms)
-        self._on_window(VadWindow(frame.end, 0.9 if spoken else 0.1))
+        self._on_window(VadWindow(frame.at, frame.end, 0.9 if spoken else 0.1))
 
     def close(self) -> None:
         self._vad.open_streams -= 1

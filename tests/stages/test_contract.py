@@ -255,7 +255,7 @@ def _from_a_thread(on_window: OnWindow) -> OnWindow:
 
 
 def _sure_of_all(on_window: OnWindow) -> OnWindow:
-    return lambda window: on_window(VadWindow(window.end, 1.0))
+    return lambda window: on_window(VadWindow(window.start, window.end, 1.0))
 
 
 @pytest.mark.parametrize("wrap", [_skips, _late_to_close, _from_a_thread, _sure_of_all])

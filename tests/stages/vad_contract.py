@@ -62,6 +62,7 @@ def _assert_windows_follow(windows: list[VadWindow], pushed: int) -> None:
     ends = [window.end for window in windows]
     size = ends[0]
     assert ends == [size * (index + 1) for index in range(len(ends))], "windows are missing or out of order"
+    assert [window.start for window in windows] == [0, *ends[:-1]], "windows do not begin where the last one ended"
     assert pushed - size - pushed // 50 < ends[-1] <= pushed, "a completed window was not reported"
     assert all(0.0 <= window.probability <= 1.0 for window in windows)
 

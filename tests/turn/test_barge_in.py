@@ -170,6 +170,17 @@ def test_words_over_music_stop_the_agent_once_they_are_stable() -> None:
     assert talk.of(StopPlayout)
 
 
+@pytest.mark.parametrize(("late_ms", "stops"), [(WORDS_MS, True), (WORDS_MS + 1, False)])
+def test_a_word_that_comes_long_after_a_cough_belongs_to_no_voice(late_ms: int, stops: bool) -> None:
+    talk = talking()
+    talk.at(4055, SpeechStarted(4000 * MS))
+    talk.at(4120, SpeechStopped(4100 * MS))
+    talk.until(4500)
+    assert talk.time_of(ResumePlayout) == 4355
+    talk.at(4100 + late_ms, Transcribed("five", final=False))
+    assert bool(talk.of(StopPlayout)) == stops
+
+
 def test_words_without_a_voice_do_not_stop_the_agent_and_are_answered_after_it() -> None:
     talk = talking()
     talk.at(4000, Transcribed("could you repeat that", final=False))

@@ -34,6 +34,12 @@ FORGET_WINDOWS = 63
 """After so many on end, two seconds, a stream's state begins anew: in long noise it settles so deep that a short word
 no longer moves it ("yes" after 20 s of room tone at -55 dBFS: 29 % of its windows found without, 47 % with)."""
 
+STILL_MS = 500
+"""After so long without a voice by the line's level, windows are not judged, which is more than half of most calls.
+On 100 recordings with silences between them, by telephone and not, as they are and 20 dB softer, the onsets found after
+it differ from a detector's that judges everything as much as with windows cut 10 ms later (delay -4 to +4 ms in the
+mean, 20 to 55 at p95, against 0 to 4 and 30 to 50); noises set it off half as often."""
+
 MAX_PENDING = 32
 """Windows of one stream, about a second, that may wait; the oldest are dropped first."""
 
@@ -66,7 +72,8 @@ class Silero:
 class SileroStream:
     """Detection for one call: cuts frames into windows."""
 
-    __slots__ = ("_batcher", "_buffer", "_fill", "_native", "_next_at", "_rate", "_resampler", "_start", "_waiting")
+    __slots__ = ("_batcher", "_buffer", "_fill", "_native", "_next_at", "_patience", "_rate", "_resampler", "_start",
+                 "_still", "_waiting")  # fmt: skip
 
     _fill: int
     _resampler: Resampler | None
@@ -75,6 +82,8 @@ class SileroStream:
         self._batcher = batcher
         self._rate, self._native = rate, native
         self._waiting: _Waiting | None = batcher.join(on_window)
+        self._patience = rate * STILL_MS // 1000
+        self._still = 0  # samples since the last voice
         self._buffer = np.zeros(batcher.model.context + batcher.model.window, np.int16)
         self._begin(0)
 
@@ -85,7 +94,9 @@ class SileroStream:
         assert frame.rate == self._rate, f"a frame of {frame.rate} Hz in a stream of {self._rate} Hz"
         if frame.at != self._next_at:
             self._begin(frame.at)
-        self._next_at += len(frame.samples)
+        count = len(frame.samples)
+        self._next_at += count
+        self._still = self._still + count if frame.voiced == 0 else 0
         samples = frame.samples if self._resampler is None else self._resampler.push(frame.samples)
         fill = self._fill + len(samples)
         if fill < len(self._buffer):
@@ -109,6 +120,7 @@ class SileroStream:
     def _complete(self, waiting: _Waiting, samples: Samples) -> None:
         """Fill the window that was begun, submit it, and go on with the next."""
         model, size = self._batcher.model, len(self._buffer)
+        still = self._still >= self._patience and waiting.is_quiet
         while self._fill + len(samples) >= size:
             window, room = self._buffer, size - self._fill
             window[self._fill :] = samples[:room]
@@ -116,8 +128,11 @@ class SileroStream:
             self._buffer = np.empty(size, np.int16)
             self._buffer[: model.context] = window[model.window :]
             self._fill = model.context
+            start = self._start
             self._start += model.window * self._rate
-            self._batcher.submit(waiting, round(self._start / self._native), window)
+            if not still:
+                span = round(start / self._native), round(self._start / self._native)
+                self._batcher.submit(waiting, span, window)
         self._buffer[self._fill : self._fill + len(samples)] = samples
         self._fill += len(samples)
 
@@ -130,9 +145,15 @@ class _Waiting:
     def __init__(self, row: int, on_window: OnWindow) -> None:
         self.row = row
         self.on_window: OnWindow | None = on_window
-        self.windows: deque[tuple[int, Samples]] = deque()
+        self.windows: deque[tuple[tuple[int, int], Samples]] = deque()
+        """Start, end, samples."""
         self.quiet = 0
         """Quiet windows in a row."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """All windows have been judged, and the last one was quiet."""
+        return self.quiet > 0 and not self.windows
 
 
 class _Batcher:
@@ -172,13 +193,13 @@ class _Batcher:
                 self._run.cancel()
                 self._run = None
 
-    def submit(self, waiting: _Waiting, end: int, window: Samples) -> None:
+    def submit(self, waiting: _Waiting, span: tuple[int, int], window: Samples) -> None:
         """Queue a window, which the batcher then owns."""
         windows = waiting.windows
         if len(windows) == MAX_PENDING:
             windows.popleft()
             self.dropped += 1
-        windows.append((end, window))
+        windows.append((span, window))
         if len(windows) == 1:
             self._ready.append(waiting)
             self._schedule()
@@ -203,25 +224,24 @@ class _Batcher:
             self._run = self._loop.call_soon(self._judge)
         if not taken:
             return
-        ends, windows = zip(*taken, strict=True)
+        spans, windows = zip(*taken, strict=True)
         rows = [stream.row for stream in streams]
         together = np.concatenate(windows).reshape(len(rows), -1)
         probabilities, self._state[:, rows] = self.model(together, self._state[:, rows])
-        for stream, end, probability in zip(streams, ends, probabilities.tolist(), strict=True):
+        for stream, (start, end), probability in zip(streams, spans, probabilities.tolist(), strict=True):
             stream.quiet = stream.quiet + 1 if probability < QUIET else 0
             if stream.quiet == FORGET_WINDOWS:
                 stream.quiet = 0
                 self._state[:, stream.row] = 0
             if stream.on_window is not None:  # a callback before may have closed it
-                _report(stream.on_window, VadWindow(end, probability))
+                self._report(stream.on_window, VadWindow(start, end, probability))
 
-
-def _report(on_window: OnWindow, window: VadWindow) -> None:
-    """One call's failure must not take the others' windows with it: it is raised again in a callback of its own."""
-    try:
-        on_window(window)
-    except Exception as error:
-        asyncio.get_running_loop().call_soon(_raise, error)
+    def _report(self, on_window: OnWindow, window: VadWindow) -> None:
+        """One call's failure must not take the others' windows with it: it is raised again in a callback of its own."""
+        try:
+            on_window(window)
+        except Exception as error:
+            self._loop.call_soon(_raise, error)
 
 
 def _raise(error: Exception) -> None:

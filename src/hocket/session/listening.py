@@ -38,7 +38,6 @@ class Listening:
         self._level = VoiceLevel(rate)
         self._activity = Activity()
         self._epoch = 0
-        self._last_window = 0
         self.onset = 0
         """When the caller's latest speech began, in `now` time."""
         self._detector: VadStream | None = None
@@ -65,7 +64,8 @@ class Listening:
         level = self._level
         level.push(frame.samples, frame.at)
         # Whoever wants to know where somebody spoke need not measure it again.
-        self._recogniser.push(frame.with_voice_until(level.last_voice_end))
+        frame = frame.with_voice_until(level.last_voice_end)
+        self._recogniser.push(frame)
         if self._endings is not None:
             self._endings.push(frame)
         if self._detector is not None:
@@ -93,10 +93,8 @@ class Listening:
         await self._recogniser.close()
 
     def _window(self, window: VadWindow) -> None:
-        start, end = self._time(self._last_window), self._time(window.end)
-        self._last_window = window.end
         self._activity.overlapping = self._agent_is_heard()
-        self._tell(self._activity.window(start, end, window.probability))
+        self._tell(self._activity.window(self._time(window.start), self._time(window.end), window.probability))
 
     def _tell(self, event: Event | None) -> None:
         if event is None:

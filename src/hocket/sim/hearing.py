@@ -67,7 +67,7 @@ class SimVadStream:
             if self._end >= self._off:
                 self._next_stretch()
             high = self._on <= self._end < self._off
-            window = VadWindow(self._end, 0.95 if high else 0.02)
+            window = VadWindow(self._end - self._size, self._end, 0.95 if high else 0.02)
             self._end += self._size
             self._on_window(window)
 

@@ -13,8 +13,10 @@ from hocket.audio.frame import Frame
 class VadWindow(msgspec.Struct, frozen=True, gc=False):
     """The verdict on one window of audio."""
 
+    start: int
+    """Media time of the window's first sample, in samples of the stream's own rate."""
     end: int
-    """Media time just after the window's last sample, in samples of the stream's own rate."""
+    """Media time just after its last sample."""
     probability: float
     """Of speech, 0 to 1."""
 
@@ -26,7 +28,8 @@ class VadStream(Protocol):
     """Detection for one call."""
 
     def push(self, frame: Frame) -> None:
-        """Take a frame. Windows it completes are reported to `on_window`, in order, from the event loop."""
+        """Take a frame. Windows it completes are reported to `on_window`, in order, from the event loop. Those may be
+        left out that follow a quiet one and in which, by `Frame.voiced`, nobody can be speaking."""
         ...
 
     def close(self) -> None:

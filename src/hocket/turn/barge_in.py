@@ -22,7 +22,8 @@ UNDETECTED_WORDS: Final = 3
 
 
 WORDS_MS: Final = 900
-"""From the onset of speech until some of its words are known, if it has any that can be recognised."""
+"""From the onset of speech until some of its words are known, if it has any that can be recognised; and from its end
+until all are. A word that comes later belongs to no voice."""
 
 
 def speech_started(s: State, now: int) -> None:
@@ -47,7 +48,7 @@ def speech_stopped(s: State, now: int) -> None:
 def transcribed(s: State, now: int, event: Transcribed) -> None:
     reply = s.reply
     assert reply
-    if reply.interruptible and _takes_floor(s):
+    if reply.interruptible and _takes_floor(s, now):
         _stop(s, now)
 
 
@@ -59,7 +60,7 @@ def decide(s: State, now: int) -> None:
     goes_on = s.caller.speaking and not s.caller.quiet and not is_backchannel(text)
     if goes_on and not text and now < words_due:
         s.timers.set(Reason.DECIDE, words_due)
-    elif goes_on or _takes_floor(s):
+    elif goes_on or _takes_floor(s, now):
         _stop(s, now)
     else:  # not before the deadline: a soft first sound and the word behind it may be two for the detector
         reply.paused = False
@@ -73,11 +74,12 @@ def _yield(s: State, reply: Reply, now: int) -> None:
         s.timers.set(Reason.DECIDE, now + s.config.decide_ms * MS)
 
 
-def _takes_floor(s: State) -> bool:
+def _takes_floor(s: State, now: int) -> bool:
     """Words do, if they were more than a click of the recogniser."""
     if not is_word(s.transcript.text):
         return False
-    voiced = s.caller.speaking or s.caller.spoken > 0
+    recent = s.caller.spoken > 0 and now - s.caller.last_speech <= WORDS_MS * MS
+    voiced = s.caller.speaking or recent
     return voiced or len(s.transcript.stable.split()) >= UNDETECTED_WORDS
 
 
