@@ -10,11 +10,11 @@ import pytest
 
 from hocket.assembly import assemble
 from hocket.clock import unix_time
-from hocket.gateway import offers as gateway_offers
+from hocket.gateway import offers
 from hocket.gateway.calls import Calls
 from hocket.gateway.offers import MAX_RETURNS, Offers
 from hocket.gateway.tickets import Kind, Tickets, issue
-from hocket.transports.webrtc import peer as webrtc_peer
+from hocket.transports.webrtc import peer
 from hocket.transports.webrtc.line import WebRtc
 from tests.gateway.clients import SECRET, WORKER, agent, until
 from tests.transports.webrtc.caller import Caller
@@ -177,7 +177,7 @@ def test_no_offer_is_read_before_its_ticket(monkeypatch: pytest.MonkeyPatch) -> 
     def read(_: str) -> Any:
         raise AssertionError("it was read")
 
-    monkeypatch.setattr(gateway_offers, "read_offer", read)
+    monkeypatch.setattr(offers, "read_offer", read)
 
     async def scenario() -> None:
         async with gateway() as server:
@@ -190,7 +190,7 @@ def test_no_offer_is_read_before_its_ticket(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_who_never_connects_loses_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc_peer, "CONNECT_S", 0.2)
+    monkeypatch.setattr(peer, "CONNECT_S", 0.2)
 
     async def scenario() -> None:
         async with gateway() as server, calling() as caller:

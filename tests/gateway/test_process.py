@@ -13,7 +13,7 @@ import pytest
 
 from hocket.clock import unix_time
 from hocket.errors import MissingError
-from hocket.gateway import process as module
+from hocket.gateway import process
 from hocket.gateway.control import Answer
 from hocket.gateway.process import WorkerProcess, check_folder
 from hocket.gateway.settings import Secrets, Settings
@@ -35,7 +35,7 @@ def worker_in(folder: Path) -> WorkerProcess:
 
 
 def test_a_worker_that_never_gets_ready_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "READY_S", 0.5)
+    monkeypatch.setattr(process, "READY_S", 0.5)
     program(tmp_path, "import time; time.sleep(600)", monkeypatch)
 
     async def scenario() -> None:
@@ -99,8 +99,8 @@ signal.pause()
 
 
 def test_a_worker_that_hangs_is_asked_no_more_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ANSWER_S", 0.1)
-    monkeypatch.setattr(module, "HUNG_S", 0.5)
+    monkeypatch.setattr(process, "ANSWER_S", 0.1)
+    monkeypatch.setattr(process, "HUNG_S", 0.5)
     program(tmp_path, HANGS, monkeypatch)
 
     async def scenario() -> None:
@@ -119,7 +119,7 @@ def test_a_worker_that_takes_no_orders_is_ended(tmp_path: Path, monkeypatch: pyt
     async def scenario() -> None:
         worker = worker_in(tmp_path)
         assert await worker.start()
-        monkeypatch.setattr(module, "ANSWER_S", 0.1)
+        monkeypatch.setattr(process, "ANSWER_S", 0.1)
         watching = asyncio.ensure_future(worker.watch())
         await worker.drain(60, "the test is over")
         assert await watching == -9

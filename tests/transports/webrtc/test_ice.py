@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hocket.errors import MissingError
-from hocket.transports.webrtc import ice as webrtc_ice
+from hocket.transports.webrtc import ice
 from hocket.transports.webrtc.ice import MAX_PAIRS, MAX_WAITING, IceConnection, Sockets
 
 PASSWORD = "callerssecretcallerssecret"
@@ -204,12 +204,12 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 
 
 def test_without_addresses_all_of_this_machine_are_listened_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc_ice, "get_host_addresses", lambda **_: ["fe80::1", "203.0.113.77"])
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: ["fe80::1", "203.0.113.77"])
 
     async def scenario() -> None:
         sockets = Sockets()
-        assert webrtc_ice._host_addresses() == ["203.0.113.77", "127.0.0.1"]
-        monkeypatch.setattr(webrtc_ice, "get_host_addresses", lambda **_: ["fe80::1"])
+        assert ice._host_addresses() == ["203.0.113.77", "127.0.0.1"]
+        monkeypatch.setattr(ice, "get_host_addresses", lambda **_: ["fe80::1"])
         await sockets.open()
         assert [each.told for each in sockets._sockets] == ["127.0.0.1"]
         sockets.close()
@@ -233,5 +233,5 @@ def test_a_check_for_nobody_is_dropped_before_it_is_parsed(monkeypatch: pytest.M
             world.arrives(world.check())
             assert len(parsed) == 1
 
-    monkeypatch.setattr(webrtc_ice, "parse_message", parse)
+    monkeypatch.setattr(ice, "parse_message", parse)
     asyncio.run(scenario())

@@ -14,8 +14,7 @@ from hocket.errors import TransportError
 from hocket.sim.impairment import Impairment, UdpRelay
 from hocket.stages.transport import Transport
 from hocket.transports.client_messages import RESUME_S, AudioFormat, State, Welcome
-from hocket.transports.webrtc import line as webrtc
-from hocket.transports.webrtc import peer as webrtc_peer
+from hocket.transports.webrtc import line, peer
 from hocket.transports.webrtc.line import OUTPUT_RATE, WebRtc, WebRtcLine
 from hocket.transports.webrtc.sdp import read_offer
 from tests.stages.transport_contract import check_transport
@@ -212,8 +211,8 @@ def test_who_comes_back_goes_on_in_the_same_call_and_hears_what_had_not_arrived(
 
 
 def test_a_caller_of_whom_nothing_comes_is_lost_and_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc, "LOST_S", 0.3)
-    monkeypatch.setattr(webrtc, "RESUME_S", 1.0)
+    monkeypatch.setattr(line, "LOST_S", 0.3)
+    monkeypatch.setattr(line, "RESUME_S", 1.0)
 
     async def scene(call: Call) -> None:
         await until(lambda: len(call.ear.frames) > 20, "the caller is not heard")
@@ -226,7 +225,7 @@ def test_a_caller_of_whom_nothing_comes_is_lost_and_given_up_in_the_end(monkeypa
 
 
 def test_a_connection_that_recovers_by_itself_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc, "LOST_S", 0.3)
+    monkeypatch.setattr(line, "LOST_S", 0.3)
 
     async def scene(call: Call) -> None:
         await until(lambda: len(call.ear.frames) > 20, "the caller is not heard")
@@ -300,7 +299,7 @@ def test_a_stranger_who_replays_the_callers_packets_is_not_heard() -> None:
 
 
 def test_who_makes_an_offer_and_never_connects_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc_peer, "CONNECT_S", 0.2)
+    monkeypatch.setattr(peer, "CONNECT_S", 0.2)
 
     async def scenario() -> None:
         shared = WebRtc()

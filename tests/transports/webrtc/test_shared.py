@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hocket.errors import MissingError
-from hocket.transports.webrtc import shared as webrtc_shared
+from hocket.transports.webrtc import shared
 from hocket.transports.webrtc.sdp import read_offer
 from hocket.transports.webrtc.shared import WebRtc
 from tests.transports.webrtc.caller import Caller
@@ -36,6 +36,6 @@ def test_without_the_codec_there_are_no_calls(monkeypatch: pytest.MonkeyPatch) -
     def missing() -> None:
         raise MissingError("There is no Opus.")
 
-    monkeypatch.setattr(webrtc_shared, "load_opus", missing)
+    monkeypatch.setattr(shared, "load_opus", missing)
     with pytest.raises(MissingError):
         WebRtc()
