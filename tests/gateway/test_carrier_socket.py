@@ -25,13 +25,10 @@ from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 from hocket.transports.telnyx import TELNYX
 from hocket.transports.twilio import TWILIO
+from tests.gateway.raw import deaf, frame
 from tests.stages.leftovers import leaves_nothing
 from tests.stages.transport_contract import Ear
 
-HANDSHAKE = (
-    b"GET /twilio HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
 
 Answering: TypeAlias = Callable[[CarrierLine], Coroutine[Any, Any, None]]
@@ -306,22 +303,15 @@ def test_a_message_in_several_frames_is_put_together_up_to_its_limit() -> None:
             assert client._writer is not None
             write = client._writer.transport.write
             for opcode, part in ((kinds.TEXT, text[:50]), (kinds.CONTINUATION, text[50:90])):
-                write(_frame(int(opcode), part))
-            write(_frame(int(kinds.CONTINUATION) | last, text[90:]))
+                write(frame(int(opcode), part))
+            write(frame(int(kinds.CONTINUATION) | last, text[90:]))
             await until(lambda: echo.ears[0].frames)
             assert np.array_equal(echo.ears[0].frames[0].samples, LOUD)
-            write(_frame(int(kinds.TEXT), b"x" * 60_000) + _frame(int(kinds.CONTINUATION), b"x" * 60_000))
+            write(frame(int(kinds.TEXT), b"x" * 60_000) + frame(int(kinds.CONTINUATION), b"x" * 60_000))
             await until(lambda: echo.ears[0].reasons)
             assert "120000 bytes" in echo.ears[0].reasons[0]
 
     asyncio.run(scenario())
-
-
-def _frame(first_byte: int, payload: bytes) -> bytes:
-    """A masked frame, by a mask of zeros."""
-    size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
-    return bytes([first_byte]) + length + bytes(4) + payload
 
 
 def test_a_connection_that_breaks_off_is_told() -> None:
@@ -355,15 +345,9 @@ def test_a_connection_that_is_silent_is_found_dead(monkeypatch: pytest.MonkeyPat
 @asynccontextmanager
 async def raw_call(server: Server) -> AsyncIterator[socket.socket]:
     """A client that sends its greeting and then neither reads nor answers pings."""
-    phone, loop = TwilioPhone("CA6", {}), asyncio.get_running_loop()
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.setblocking(False)
-        await loop.sock_connect(client, ("127.0.0.1", server.port))
-        await loop.sock_sendall(client, HANDSHAKE)
-        assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 101")
-        for text in phone.greeting():
-            await loop.sock_sendall(client, _frame(0x81, text.encode()))
+    async with deaf(server.port, "/twilio") as client:
+        for text in TwilioPhone("CA6", {}).greeting():
+            await asyncio.get_running_loop().sock_sendall(client, frame(0x81, text.encode()))
         yield client
 
 

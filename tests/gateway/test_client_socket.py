@@ -12,6 +12,7 @@ from hocket.transports import websocket
 from hocket.transports.client_messages import MAX_MESSAGES_PER_S, MAX_TEXT_BYTES, RESUME_S
 from tests.cli.small_stages import noise
 from tests.gateway.clients import Gateway, agent, dialled, ending, gateway, hello, told, until
+from tests.gateway.raw import frame
 from tests.session.making import FakeTts
 from tests.stages.leftovers import leaves_nothing
 
@@ -216,25 +217,18 @@ def test_a_message_in_several_frames_is_put_together_up_to_its_limit() -> None:
             text = HANG_UP.encode()
             assert socket._writer is not None
             write = socket._writer.transport.write
-            write(_frame(0x01, text[:5]) + _frame(0x00, text[5:9]) + _frame(0x80, text[9:]))
+            write(frame(0x01, text[:5]) + frame(0x00, text[5:9]) + frame(0x80, text[9:]))
             messages, _ = await ending(socket)
             assert messages[-1]["reason"] == "The caller hung up."
         async with gateway() as server, dialled(server) as socket:
             await hello(server, socket)
             assert socket._writer is not None
             write = socket._writer.transport.write
-            write(_frame(0x02, bytes(20_000)) + _frame(0x00, bytes(20_000)))
+            write(frame(0x02, bytes(20_000)) + frame(0x00, bytes(20_000)))
             messages, _ = await ending(socket)
             assert "a message of 40000 bytes of audio" in messages[-1]["reason"]
 
     asyncio.run(scenario())
-
-
-def _frame(first_byte: int, payload: bytes) -> bytes:
-    """A masked frame, by a mask of zeros."""
-    size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
-    return bytes([first_byte]) + length + bytes(4) + payload
 
 
 def abort(socket: aiohttp.ClientWebSocketResponse) -> None:

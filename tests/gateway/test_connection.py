@@ -13,11 +13,7 @@ from hocket.gateway.connection import Connection
 from hocket.gateway.media import MediaServer
 from hocket.gateway.settings import Settings
 from tests.gateway.clients import until
-
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
+from tests.gateway.raw import deaf
 
 
 class Said(Connection):
@@ -36,7 +32,7 @@ class Said(Connection):
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[Said, socket.socket]]:
     """With a far end that reads nothing but the answer to its handshake."""
-    loop, listeners = asyncio.get_running_loop(), list[Said]()
+    listeners: list[Said] = []
 
     def take(_: object) -> Said:
         listeners.append(Said())
@@ -45,12 +41,7 @@ async def connected() -> AsyncIterator[tuple[Said, socket.socket]]:
     server = MediaServer(0, Settings(agent="", dev=True), 10, {"/ws": take})
     await server.listen("127.0.0.1", 0)
     try:
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.setblocking(False)
-            await loop.sock_connect(client, ("127.0.0.1", server.port))
-            await loop.sock_sendall(client, HANDSHAKE)
-            assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 101")
+        async with deaf(server.port, "/ws") as client:
             yield listeners[0], client
     finally:
         server.close()

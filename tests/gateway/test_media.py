@@ -163,16 +163,7 @@ def test_behind_a_proxy_the_addresses_it_speaks_for_are_counted(monkeypatch: pyt
 @pytest.mark.parametrize("sent", [b"", b"GET /ws HTTP/1.1\r\nHost: a\r\n", b"GET /ws HT", b"\x16\x03\x01\x02"])
 def test_who_does_not_finish_asking_is_closed(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media, "HANDSHAKE_S", 0.2)
-
-    async def scenario() -> None:
-        async with served() as at:
-            reader, writer = await asyncio.open_connection("127.0.0.1", at.server.port)
-            writer.write(sent)
-            assert await _closed(reader)
-            writer.close()
-            await until(lambda: at.server.connections._total == 0)
-
-    asyncio.run(scenario())
+    asyncio.run(_send_and_be_closed(sent))
 
 
 def test_an_address_may_not_connect_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,15 +192,16 @@ def test_an_address_may_not_connect_over_and_over(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_what_is_no_request_for_a_websocket_ends_the_connection(sent: bytes) -> None:
-    async def scenario() -> None:
-        async with served() as at:
-            reader, writer = await asyncio.open_connection("127.0.0.1", at.server.port)
-            writer.write(sent)
-            assert await _closed(reader)
-            writer.close()
-            await until(lambda: at.server.connections._total == 0)
+    asyncio.run(_send_and_be_closed(sent))
 
-    asyncio.run(scenario())
+
+async def _send_and_be_closed(sent: bytes) -> None:
+    async with served() as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.server.port)
+        writer.write(sent)
+        assert await _closed(reader)
+        writer.close()
+        await until(lambda: at.server.connections._total == 0)
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
