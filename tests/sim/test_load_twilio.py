@@ -136,7 +136,8 @@ async def calling(answer: Answering, *calls: Script) -> list[LoadCall]:
         pacer = Pacer()
         held = [LoadCall(url, f"CA{number}", one, pacer) for number, one in enumerate(calls)]
         await asyncio.gather(*(call.run() for call in held))
-        assert pacer.lateness.count == sum(call.phone.said for call in held)
+        # A call that has just ended may be asked for one more frame.
+        assert 0 <= pacer.lateness.count - sum(call.phone.said for call in held) <= len(held)
         return held
 
 
