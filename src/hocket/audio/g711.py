@@ -14,7 +14,7 @@ from hocket.audio.frame import Frame, Samples
 
 def encode_ulaw(samples: Samples) -> bytes:
     """Samples, shape (n,), to n bytes of mu-law."""
-    return _ENCODE_ULAW[samples.view(np.uint16)].tobytes()
+    return _ENCODE_ULAW.take(samples.view(np.uint16)).tobytes()
 
 
 def ulaw_of(frame: Frame) -> bytes:
@@ -24,7 +24,7 @@ def ulaw_of(frame: Frame) -> bytes:
 
 def decode_ulaw(data: bytes) -> Samples:
     """n bytes of mu-law to samples, shape (n,)."""
-    return _DECODE_ULAW[np.frombuffer(data, np.uint8)]
+    return _DECODE_ULAW.take(np.frombuffer(data, np.uint8))
 
 
 def encode_alaw(samples: Samples) -> bytes:

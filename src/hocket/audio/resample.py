@@ -10,6 +10,7 @@ Flat within 0.15 dB up to 0.85 of the slower rate's Nyquist frequency (at 8 kHz:
 
 from __future__ import annotations
 
+from functools import cache
 from math import ceil, gcd
 
 import numpy as np
@@ -104,6 +105,7 @@ def resample(samples: Samples, source_rate: int, target_rate: int) -> Samples:
     return np.concatenate((*parts, resampler.flush()))
 
 
+@cache
 def _taps(up: int, down: int) -> NDArray[np.float64]:
     """The filter, shape (up, 2 * reach): row p serves output samples whose instant is p / up after an input sample.
 
@@ -117,4 +119,5 @@ def _taps(up: int, down: int) -> NDArray[np.float64]:
     whole = np.rint(taps / taps.sum(axis=1, keepdims=True) * _UNIT)
     # Rounding must not change the gain of any phase, or a steady level would get a ripple.
     whole[np.arange(up), whole.argmax(axis=1)] += _UNIT - whole.sum(axis=1)
+    whole.flags.writeable = False
     return np.asarray(whole)

@@ -82,13 +82,11 @@ class DeepgramStream:
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
-        self._outgoing = _Outgoing(socket, rate * QUIET_PACKET_MS // 1000 * (1 if self._mulaw else 2))
+        self._outgoing = _Outgoing(socket, rate // 1000 * (1 if self._mulaw else 2))
         self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
         """Samples that have been or will be sent."""
-        self._quiet = 0
-        """Samples since the last voice."""
         self._unpushed = sent_before
         """Samples that were sent besides: Deepgram counts its times from the first of them, the stream does not."""
         self._settled_s = 0.0
@@ -109,8 +107,7 @@ class DeepgramStream:
         """Take a frame; never blocks."""
         data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
         before, count = self._unsent, len(frame.samples)
-        self._quiet = self._quiet + count if frame.voiced == 0 else 0
-        self._outgoing.audio(data, quiet=self._quiet * 1000 > QUIET_AFTER_MS * self._rate)
+        self._outgoing.audio(data, voiced=frame.voiced != 0)
         self._pushed += count - (self._unsent - before)
 
     def finalize(self) -> None:
@@ -239,8 +236,7 @@ class _Outgoing:
     """What is sent, in order: at once while the connection takes it, else when it does. Audio beyond the bound is
     dropped, oldest first; requests are not."""
 
-    def __init__(self, socket: Socket, packet: int) -> None:
-        """`packet`: bytes of audio of a quiet line that go out together."""
+    def __init__(self, socket: Socket, bytes_per_ms: int) -> None:
         self.dropped = 0
         """Bytes of audio."""
         self._socket = socket
@@ -249,14 +245,18 @@ class _Outgoing:
         """When something was sent last."""
         self._waiting: deque[bytes | str] = deque()
         self._news = asyncio.Event()
-        self._packet = packet
+        self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
+        self._packet = QUIET_PACKET_MS * bytes_per_ms
+        self._unvoiced = 0
+        """Bytes since the last voice."""
         self._gathered = b""
 
-    def audio(self, data: bytes, *, quiet: bool) -> None:
+    def audio(self, data: bytes, *, voiced: bool) -> None:
         """Audio of a quiet line waits until it fills a packet, or something has to be sent."""
+        self._unvoiced = 0 if voiced else self._unvoiced + len(data)
         if self._gathered:
             data, self._gathered = self._gathered + data, b""
-        if quiet and len(data) < self._packet and not self._waiting:
+        if self._unvoiced > self._quiet_from and len(data) < self._packet and not self._waiting:
             self._gathered = data
         else:
             self._send_audio(data)

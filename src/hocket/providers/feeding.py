@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from hocket.errors import TtsError
 from hocket.providers.cloud import Inbox
+from hocket.stages.patience import Patience
 
 M = TypeVar("M")
 
@@ -24,6 +25,7 @@ class Feed(Generic[M]):
         """`send`: sends all of the text, and returns whether there was anything to say."""
         self._vendor = vendor
         self._inbox = inbox
+        self._patience = Patience(SILENT_S)
         self._task = asyncio.create_task(self._run(send), name=f"{vendor}: feed")
 
     @property
@@ -38,7 +40,7 @@ class Feed(Generic[M]):
         """
         while True:
             try:
-                async with asyncio.timeout(SILENT_S):
+                with self._patience:
                     return await self._inbox.take()
             except TimeoutError:
                 if self.done:
@@ -48,6 +50,7 @@ class Feed(Generic[M]):
 
     async def close(self) -> None:
         """Send no more."""
+        self._patience.close()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

@@ -18,6 +18,7 @@ from hocket.session.turns import Turns
 from hocket.session.voicing import Voicing
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
 from hocket.stages.notices import listen
+from hocket.stages.patience import Patience
 from hocket.stages.tts import Tts
 from hocket.text.speech import speech_text
 from hocket.trace.records import Mark, Step, Tokens
@@ -165,11 +166,12 @@ class Replying:
     async def _deltas(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[TextDelta | ToolCall, None]:
         """One request, with its marks and a bound on its silence."""
         tokens = 0
+        patience = Patience(STALL_S)
         how: Step = "cancelled"
         self._mark(Mark("llm", "started", reply))
         try:
             async with aclosing(self._llm.reply(request)) as deltas:
-                while (delta := await self._next(deltas)) is not None:
+                while (delta := await self._next(deltas, patience)) is not None:
                     if isinstance(delta, Usage):
                         self._turns.write(Tokens(reply, delta.input_tokens, delta.cached_tokens, delta.output_tokens))
                         continue
@@ -184,13 +186,14 @@ class Replying:
             how = "failed"
             raise
         finally:
+            patience.close()
             self._mark(Mark("llm", how, reply, count=tokens))
 
-    async def _next(self, deltas: AsyncGenerator[LlmDelta, None]) -> LlmDelta | None:
+    async def _next(self, deltas: AsyncGenerator[LlmDelta, None], patience: Patience) -> LlmDelta | None:
         """The next delta; None at the end."""
         # The bound is around each wait, not around the loop: a timeout must never span a generator's yield.
         try:
-            async with asyncio.timeout(STALL_S):
+            with patience:
                 return await anext(deltas, None)
         except TimeoutError:
             raise LlmError(f"{self._llm.name} sent nothing for {STALL_S:g} s.") from None

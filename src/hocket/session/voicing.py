@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
@@ -11,6 +10,7 @@ from typing import Final
 from hocket.errors import StageError, TtsError
 from hocket.ids import ReplyId
 from hocket.session.speaking import Speaker
+from hocket.stages.patience import Patience
 from hocket.stages.tts import SpeechChunk, Tts
 from hocket.trace.records import Mark, Step
 from hocket.turn.events import Event, ReplyFailed
@@ -73,6 +73,7 @@ class Voicing:
             how = "failed"
             raise handed.error or error from None
         finally:
+            handed.close()
             if handed.started:
                 self._mark(Mark("tts", how, reply))
 
@@ -99,7 +100,7 @@ class _HandedOver:
         self._mark = mark
         self._reply = reply
         self._awaited = False
-        self._bound: asyncio.Timeout | None = None
+        self._patience = Patience(STALL_S)
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """The text, with the moments it is handed over."""
@@ -114,12 +115,16 @@ class _HandedOver:
         """The next sound; None at the end."""
         # The bound is around each wait, not around the loop: a timeout must never span a generator's yield.
         try:
-            async with asyncio.timeout(None if self._awaited else STALL_S) as self._bound:
+            with self._patience:
+                if self._awaited:
+                    self._patience.rest()
                 return await anext(speech, None)
         except TimeoutError:
             raise TtsError(f"{self._voice} had text to speak and sent nothing for {STALL_S:g} s.") from None
-        finally:
-            self._bound = None
+
+    def close(self) -> None:
+        """No more sound is waited for."""
+        self._patience.close()
 
     async def _piece(self) -> str | None:
         self._wait_for_text(True)
@@ -133,5 +138,7 @@ class _HandedOver:
 
     def _wait_for_text(self, awaited: bool) -> None:
         self._awaited = awaited
-        if self._bound is not None and not self._bound.expired():
-            self._bound.reschedule(None if awaited else asyncio.get_running_loop().time() + STALL_S)
+        if awaited:
+            self._patience.rest()
+        else:
+            self._patience.count()
