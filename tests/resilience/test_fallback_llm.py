@@ -411,9 +411,6 @@ def test_a_model_that_answers_at_the_very_last_moment_leaves_the_next_free() -> 
     async def scenario() -> None:
         class Punctual(Model):
             async def reply(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
-                loop = asyncio.get_running_loop()
-                token: asyncio.Future[TextDelta] = loop.create_future()
-                loop.call_later(FIRST_TOKEN_S, token.set_result, TextDelta("Yes."))
                 yield TextDelta("")
                 yield await token
 
@@ -422,6 +419,9 @@ def test_a_model_that_answers_at_the_very_last_moment_leaves_the_next_free() -> 
         for _ in range(3):
             resting.failed(BROKEN)
         await asyncio.sleep(5)
+        loop = asyncio.get_running_loop()
+        token: asyncio.Future[TextDelta] = loop.create_future()
+        loop.call_later(FIRST_TOKEN_S, token.set_result, TextDelta("Yes."))
         assert text_of(await talk.say()) == "Yes."
         assert talk.models[1].asked == []
         assert resting.allows(), "nobody has used its trial up"

@@ -35,12 +35,34 @@ def test_a_wait_that_lasts_too_long_is_broken_off_and_short_ones_are_not() -> No
 def test_a_wait_may_rest_and_its_seconds_begin_anew() -> None:
     async def scenario() -> None:
         loop, patience = asyncio.get_running_loop(), Patience(1.0)
-        loop.call_later(0.5, patience.rest)
+        loop.call_later(0.5, patience.until, None)
         loop.call_later(7.0, patience.count)
         with pytest.raises(TimeoutError), patience:
             await asyncio.sleep(20)
         assert loop.time() == pytest.approx(8.0)
         patience.close()
+        patience.close()
+
+    run(scenario())
+
+
+def test_a_wait_may_end_at_another_time_and_only_when_it_is_said_to() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        asked: list[float] = []
+
+        def ends() -> bool:
+            asked.append(loop.time() - began)
+            return len(asked) > 1
+
+        patience, began = Patience(5.0, ends), loop.time()
+        with patience:
+            patience.until(began + 1)
+            await asyncio.sleep(3)
+        loop.call_later(0.1, patience.until, began + 4)
+        with pytest.raises(TimeoutError), patience:
+            await asyncio.sleep(3)
+        assert asked == [pytest.approx(1), pytest.approx(4)]
         patience.close()
 
     run(scenario())

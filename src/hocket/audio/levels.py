@@ -35,17 +35,28 @@ def rms_dbfs(samples: Samples) -> float:
     """Level in dB against a full-scale square wave; `SILENCE_DBFS` for digital silence and for no samples."""
     if not len(samples):
         return SILENCE_DBFS
-    return _dbfs(samples.astype(np.float32))
+    values = samples.astype(np.float32)
+    return _dbfs(float(values.dot(values)), len(values))
 
 
-def _dbfs(values: NDArray[np.float32]) -> float:
-    return 10 * log10(max(float(values.dot(values)) / len(values), _SILENCE_POWER) / _FULL_SCALE_POWER)
+def _dbfs(energy: float, samples: int) -> float:
+    return 10 * log10(max(energy / samples, _SILENCE_POWER) / _FULL_SCALE_POWER)
 
 
 def split_10ms(samples: Samples, rate: int) -> list[Samples]:
     """Views of 10 ms each; the last may be shorter."""
     step = rate // 100
     return [samples[at : at + step] for at in range(0, len(samples), step)]
+
+
+def _energies(values: NDArray[np.float32], step: int) -> list[tuple[float, int]]:
+    """Energy and length of each stretch of `step` samples; the last may be shorter."""
+    rest = len(values) % step
+    whole = values[: len(values) - rest].reshape(-1, step)
+    energies = [(energy, step) for energy in np.vecdot(whole, whole).tolist()]
+    if rest:
+        energies.append((float(values[-rest:].dot(values[-rest:])), rest))
+    return energies
 
 
 class NoiseFloor:
@@ -98,12 +109,11 @@ class VoiceLevel:
 
     def push(self, samples: Samples, at: int) -> None:
         """Take the next samples, shape (n,), whose first has media time `at`; best a multiple of 10 ms."""
-        # Runs 50 times a second for every call: converted once, and cut without a list of views.
-        values, step, floor = samples.astype(np.float32), self._rate // 100, self.floor
-        for start in range(0, len(values), step):
-            part = values[start : start + step]
-            dbfs = _dbfs(part)
-            at += len(part)
+        # Runs 50 times a second for every call.
+        step, floor = self._rate // 100, self.floor
+        for energy, count in _energies(samples.astype(np.float32), step):
+            dbfs = _dbfs(energy, count)
+            at += count
             floor.push(dbfs)
             above = dbfs - floor.dbfs
             if above > VOICE_ABOVE_FLOOR_DB:

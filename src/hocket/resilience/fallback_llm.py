@@ -13,6 +13,7 @@ from hocket.resilience.continuation import Seam, continued
 from hocket.resilience.hedge import usable
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, TextDelta, ToolCall
 from hocket.stages.notices import notify
+from hocket.stages.patience import Patience
 
 FIRST_TOKEN_S: Final = 1.2
 """What a model has to its first usable token, if another can be asked. A second call has come at 0.8 s at the latest;
@@ -157,7 +158,8 @@ class _Route:
 class _Attempt:
     """One request to one link, which its breaker is told of."""
 
-    __slots__ = ("_answered", "_began", "_closing", "_deltas", "_link", "_over", "_route", "asked_for_tools")
+    __slots__ = ("_answered", "_began", "_closing", "_deltas", "_link", "_loop", "_over", "_patience", "_route",
+                 "asked_for_tools")  # fmt: skip
 
     def __init__(self, route: _Route, request: LlmRequest, closing: Closing) -> None:
         self.asked_for_tools = False
@@ -165,7 +167,10 @@ class _Attempt:
         self._link = route.link
         self._closing = closing
         self._deltas = self._link.stage.reply(request)
-        self._began = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        # Whether there is somebody else to ask is known only when it is time: until then nothing is cancelled.
+        self._patience = Patience(FIRST_TOKEN_S, self._is_relieved)
         self._answered = False
         self._over = False
 
@@ -191,6 +196,7 @@ class _Attempt:
 
     def end(self) -> None:
         """Close what is still open; not waited for."""
+        self._patience.close()
         if self._over:
             return
         self._over = True
@@ -199,27 +205,20 @@ class _Attempt:
         self._closing.later(self._deltas)
 
     async def _within(self, gap_s: float) -> LlmDelta | None:
-        loop = asyncio.get_running_loop()
         patience_s = FIRST_TOKEN_S if not self._answered else TOOL_GAP_S if self.asked_for_tools else gap_s
-        deadline = (loop.time() if self._answered else self._began) + patience_s
         try:
-            # Whether there is somebody else to ask is known only when it is time: until then nothing is cancelled.
-            async with asyncio.timeout(None) as bound:
-                timer = loop.call_at(deadline, self._tire, bound)
-                try:
-                    return await anext(self._deltas, None)
-                finally:
-                    timer.cancel()
+            with self._patience:
+                self._patience.until((self._loop.time() if self._answered else self._began) + patience_s)
+                return await anext(self._deltas, None)
         except TimeoutError:
             raise LlmError(f"{self._link.stage.name} sent nothing for {patience_s:g} s.") from None
 
-    def _tire(self, bound: asyncio.Timeout) -> None:
+    def _is_relieved(self) -> bool:
         # After a tool call nobody else is needed: the tool can be run.
-        if self.asked_for_tools or self._route.relieve(self._answered):
-            bound.reschedule(asyncio.get_running_loop().time())
+        return self.asked_for_tools or self._route.relieve(self._answered)
 
     def _elapsed_ms(self) -> float:
-        return (asyncio.get_running_loop().time() - self._began) * 1000
+        return (self._loop.time() - self._began) * 1000
 
 
 def _gap_s(request: LlmRequest, said: str) -> float:

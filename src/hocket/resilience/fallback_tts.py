@@ -13,6 +13,7 @@ from hocket.resilience.manuscript import Manuscript, Reading
 from hocket.resilience.openers import StoredChunk
 from hocket.resilience.recital import Recital, close
 from hocket.stages.notices import notify
+from hocket.stages.patience import Patience
 from hocket.stages.tts import SpeechChunk, Tts
 from hocket.turn.speakable import Segmenter
 
@@ -75,6 +76,7 @@ class _Reply:
         self._rate = rate
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
+        self._patience = Patience(GAP_S)
         self._manuscript = Manuscript(text)
         self._told = 0
         """Characters of the text that chunks have been given out with."""
@@ -99,6 +101,7 @@ class _Reply:
             return None if chunk is None else self._told_once(chunk, attempt.took(chunk, self._loop.time()))
 
     async def close(self) -> None:
+        self._patience.close()
         for attempt in self._attempts:
             attempt.judge_nothing()
         await close(self._manuscript, [attempt.recital for attempt in self._attempts])
@@ -111,7 +114,8 @@ class _Reply:
             attempt.look(self._loop.time())
             try:
                 # A token wakes it too, for then there may be something to say.
-                async with asyncio.timeout_at(attempt.deadline(waits_from)):
+                with self._patience:
+                    self._patience.until(attempt.deadline(waits_from))
                     await self._news.wait()
             except TimeoutError:
                 # An error of the text, and what has just come, are no silence.

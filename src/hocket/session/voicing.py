@@ -117,7 +117,7 @@ class _HandedOver:
         try:
             with self._patience:
                 if self._awaited:
-                    self._patience.rest()
+                    self._patience.until(None)
                 return await anext(speech, None)
         except TimeoutError:
             raise TtsError(f"{self._voice} had text to speak and sent nothing for {STALL_S:g} s.") from None
@@ -139,6 +139,6 @@ class _HandedOver:
     def _wait_for_text(self, awaited: bool) -> None:
         self._awaited = awaited
         if awaited:
-            self._patience.rest()
+            self._patience.until(None)
         else:
             self._patience.count()

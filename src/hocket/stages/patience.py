@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
+from typing import Final
+
+_EXACT_S: Final = 0.001
+"""Loops round the times of timers; uvloop to this."""
 
 
 class Patience:
@@ -14,10 +19,12 @@ class Patience:
     To be closed when there are no more waits, or its timer outlives them by up to `seconds`.
     """
 
-    __slots__ = ("_cancelling", "_due", "_expired", "_loop", "_seconds", "_task", "_timer", "_waits")
+    __slots__ = ("_cancelling", "_due", "_ends", "_expired", "_loop", "_seconds", "_task", "_timer", "_waits")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, ends: Callable[[], bool] = lambda: True) -> None:
+        """`ends` is asked when they are over; where it says no, the wait goes on for ever."""
         self._seconds = seconds
+        self._ends = ends
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
@@ -47,15 +54,20 @@ class Patience:
 
     def count(self) -> None:
         """The seconds of this wait begin now; nothing happens where there is none."""
+        self.until(self._loop.time() + self._seconds)
+
+    def until(self, due: float | None) -> None:
+        """This wait may last until then, a time of the loop, or for ever."""
         if not self._waits or self._expired:
             return
-        self._due = self._loop.time() + self._seconds
+        self._due = due
+        if due is None:
+            return
+        if self._timer is not None and self._timer.when() > due:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
-            self._timer = self._loop.call_at(self._due, self._look)
-
-    def rest(self) -> None:
-        """This wait may last until `count`."""
-        self._due = None
+            self._timer = self._loop.call_at(due, self._look)
 
     def close(self) -> None:
         """There are no more waits. Legal twice."""
@@ -68,9 +80,16 @@ class Patience:
         self._timer = None
         if self._due is None:
             return
-        if self._loop.time() < self._due:
+        if not self._is_over:
             self._timer = self._loop.call_at(self._due, self._look)
-        elif self._task is not None:
-            self._due = None
+        elif self._ends():
+            self._loop.call_soon(self._break_off)  # what has come in this very pass of the loop is taken
+
+    def _break_off(self) -> None:
+        if self._is_over and self._task is not None:
             self._expired = True
             self._task.cancel()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._due is not None and self._due - self._loop.time() <= _EXACT_S
