@@ -123,6 +123,10 @@ class Dialer:
         self._open.add(socket)
         return socket
 
+    def count(self) -> int:
+        """Sockets that somebody has, waiting or not."""
+        return len(self._open)
+
     async def close(self) -> None:
         """Close every socket."""
         await asyncio.gather(*(socket.close() for socket in tuple(self._open)))

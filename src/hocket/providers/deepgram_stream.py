@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,13 @@ ANSWER_SLACK_S = 0.3
 """An answer covers a request when it reaches so near to the audio sent before it."""
 
 
+CROWD: Final = 64
+"""From so many connections of a process on, a voice that goes on is sent 40 ms at a time: its words come 10 ms later
+in the mean, where the calls of a full core would wait for each other longer."""
+
+CROWD_PACKET_MS: Final = 40
+
+
 class Dialect(Enum):
     """How the two APIs say the same."""
 
@@ -76,13 +83,15 @@ class DeepgramStream:
         dialect: Dialect,
         *,
         sent_before: int = 0,
+        connections: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`sent_before`: samples that the connection has been sent already, to prime it."""
+        """`sent_before`: samples that the connection has been sent already, to prime it. `connections`: of the process,
+        at this moment."""
         self._socket = socket
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
-        self._outgoing = _Outgoing(socket, rate // 1000 * (1 if self._mulaw else 2))
+        self._outgoing = _Outgoing(socket, rate // 1000 * (1 if self._mulaw else 2), connections)
         self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
@@ -107,7 +116,7 @@ class DeepgramStream:
         """Take a frame; never blocks."""
         data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
         before, count = self._unsent, len(frame.samples)
-        self._outgoing.audio(data, voiced=frame.voiced != 0)
+        self._outgoing.audio(data, voiced=frame.voiced != 0, goes_on=frame.voiced == count)
         self._pushed += count - (self._unsent - before)
 
     def finalize(self) -> None:
@@ -236,7 +245,7 @@ class _Outgoing:
     """What is sent, in order: at once while the connection takes it, else when it does. Audio beyond the bound is
     dropped, oldest first; requests are not."""
 
-    def __init__(self, socket: Socket, bytes_per_ms: int) -> None:
+    def __init__(self, socket: Socket, bytes_per_ms: int, connections: Callable[[], int]) -> None:
         self.dropped = 0
         """Bytes of audio."""
         self._socket = socket
@@ -246,17 +255,25 @@ class _Outgoing:
         self._waiting: deque[bytes | str] = deque()
         self._news = asyncio.Event()
         self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
-        self._packet = QUIET_PACKET_MS * bytes_per_ms
+        self._quiet_packet = QUIET_PACKET_MS * bytes_per_ms
+        self._crowd_packet = CROWD_PACKET_MS * bytes_per_ms
+        self._connections = connections
         self._unvoiced = 0
         """Bytes since the last voice."""
         self._gathered = b""
 
-    def audio(self, data: bytes, *, voiced: bool) -> None:
-        """Audio of a quiet line waits until it fills a packet, or something has to be sent."""
+    def audio(self, data: bytes, *, voiced: bool, goes_on: bool) -> None:
+        """Audio of a quiet line waits until it fills a packet, or something has to be sent. `goes_on`: there is a voice
+        up to its end."""
         self._unvoiced = 0 if voiced else self._unvoiced + len(data)
         if self._gathered:
             data, self._gathered = self._gathered + data, b""
-        if self._unvoiced > self._quiet_from and len(data) < self._packet and not self._waiting:
+        packet = 0
+        if self._unvoiced > self._quiet_from:
+            packet = self._quiet_packet
+        elif goes_on and self._connections() >= CROWD:
+            packet = self._crowd_packet
+        if len(data) < packet and not self._waiting:
             self._gathered = data
         else:
             self._send_audio(data)
