@@ -53,6 +53,21 @@ def leave(calls: Calls) -> None:
         call.session.left("The caller hung up.")
 
 
+def test_what_was_traced_of_a_call_is_not_kept_after_it() -> None:
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            task = hold(calls)
+            await asyncio.sleep(1)
+            (call,) = calls._live.values()
+            assert call.session is not None
+            assert call.session.trace.entries
+            leave(calls)
+            await task
+            assert not call.session.trace.entries
+
+    run(scenario())
+
+
 def test_a_call_counts_from_the_moment_it_is_taken() -> None:
     async def scenario() -> None:
         async with calls_of(max_calls=2) as calls:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hocket.audio.frame import FRAME_MS, Frame
 from hocket.errors import SttError
-from hocket.resilience.fallback_stt import HEALTHY_S, REOPEN_S, FallbackStt
+from hocket.resilience.fallback_stt import HEALTHY_S, REOPEN_S, FallbackStt, _Stream
 from hocket.resilience.replay import BURST_MS
 from hocket.resilience.slots import Slots
 from hocket.session.session import Stages
@@ -470,3 +470,16 @@ def words_of(text: str) -> list[str]:
 
 def marks_of(trace: TraceLog) -> list[Mark]:
     return [entry.record for entry in trace.entries if isinstance(entry.record, Mark)]
+
+
+def test_a_closed_one_keeps_no_audio() -> None:
+    async def scenario() -> None:
+        stream = await FallbackStt(chain_of(EarStt())).open(RATE)
+        for frame in frames(AUDIO):
+            stream.push(frame)
+        assert isinstance(stream, _Stream)
+        assert stream._backlog.end - stream._backlog.start > RATE
+        await stream.close()
+        assert stream._backlog.end - stream._backlog.start <= 1
+
+    run(scenario())

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from hocket.audio.frame import FRAME_MS, Frame, Samples
+from hocket.audio.frame import FRAME_MS, Frame, Samples, silence
 from hocket.resilience.replay import KEPT_S, SILENCE_MS, Backlog, Feed
 from hocket.sim.loop import run
 from hocket.sim.script import Word
@@ -45,6 +45,15 @@ def sent_ms(stream: EarStream) -> list[tuple[int, int]]:
         joins = bool(found) and found[-1][1] == start
         found.append((found.pop()[0] if joins else start, end))
     return found
+
+
+def test_a_call_that_is_over_keeps_no_audio() -> None:
+    backlog = backlog_of((0, 1000))
+    end = backlog.end
+    backlog.forget()
+    assert (backlog.end, backlog.voiced(0, end)) == (0, 0)
+    backlog.push(Frame(silence(RATE // 50), RATE, end))  # one that was on its way
+    assert len(backlog.piece(0).samples) == 1
 
 
 def test_voice_is_sent_again_with_an_edge_of_silence() -> None:

@@ -239,6 +239,8 @@ class Calls:
                 trace=TraceLog(watch=both(meter.record, Feed(tell).record if tell is not None else None)),
             )
             _log_end(call.line, await call.session.run())
+            # Who watches has been told all of it; it would wait for the collector with the rest of the call.
+            call.session.trace.entries.clear()
             self.ended += 1
         finally:
             meter.over()

@@ -130,6 +130,7 @@ class _Stream:
             self._leave(self._connection)
         if self._closing:
             await asyncio.wait(set(self._closing))
+        self._backlog.forget()
 
     async def _run(self, connection: Connection) -> None:
         try:

@@ -72,6 +72,11 @@ class Backlog:
         while self._voice and self._voice[0][1] <= self.start:
             self._voice.popleft()
 
+    def forget(self) -> None:
+        """Keep no audio from now on: the call is over, and half a minute of it would wait for the collector."""
+        self._ring = Ring(1, np.uint8)
+        self._voice.clear()
+
     def _voiced(self, frame: Frame) -> int:
         """Up to which of its samples a frame has voice."""
         if frame.voiced is not None:
