@@ -14,7 +14,7 @@ import pytest
 
 from hocket.assembly import assemble
 from hocket.gateway.calls import Calls
-from hocket.gateway.lines import COMPLEXITY, LEAST_COMPLEXITY, Lines, udp_addresses
+from hocket.gateway.lines import COMPLEXITY, LEAST_COMPLEXITY, Lines, udp_addresses, udp_reachable
 from hocket.gateway.settings import Settings
 from hocket.gateway.tickets import Tickets
 from tests.assembly.test_assembly import agent_of
@@ -92,3 +92,30 @@ def test_webrtc_listens_where_the_other_ports_do() -> None:
     assert udp_addresses("localhost") == udp_addresses("127.0.0.1") == ("127.0.0.1",)
     assert udp_addresses("192.0.2.1") == ("192.0.2.1",)
     assert udp_addresses("0.0.0.0") == udp_addresses("::") == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "reachable"),
+    [
+        ({}, True),
+        ({"public_url": "https://voice.example"}, False),
+        ({"public_url": "https://voice.example", "host": "localhost"}, False),
+        ({"public_url": "https://voice.example", "host": "0.0.0.0"}, True),
+        ({"public_url": "https://voice.example", "host": "10.0.0.5"}, True),
+        ({"public_url": "https://voice.example", "public_ip": "203.0.113.7"}, True),
+        ({"public_url": "http://localhost:8000"}, True),
+        ({"public_url": "http://[::1]:8000"}, True),
+    ],
+)
+def test_webrtc_is_offered_where_its_udp_arrives(settings: dict[str, str], reachable: bool) -> None:
+    assert udp_reachable(Settings(agent="", **settings)) is reachable  # type: ignore[arg-type]
+
+
+def test_behind_a_proxy_of_this_machine_there_is_no_webrtc_without_a_public_address() -> None:
+    async def scenario() -> None:
+        async with opened(public_url="https://voice.example") as (lines, _, port), aiohttp.ClientSession() as client:
+            assert lines.offer is None
+            async with client.ws_connect(f"http://127.0.0.1:{port}/w/0/ws"):
+                pass
+
+    asyncio.run(scenario())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from typing import Final
+from urllib.parse import urlsplit
 
 from hocket.errors import MissingError
 from hocket.gateway.calls import Calls
@@ -13,7 +14,7 @@ from hocket.gateway.carriers import carrier_paths
 from hocket.gateway.client_socket import ClientSockets
 from hocket.gateway.control import OfferTaker
 from hocket.gateway.media import MediaServer
-from hocket.gateway.settings import Settings
+from hocket.gateway.settings import Settings, is_loopback
 from hocket.turn.shedding import Shed
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class Lines:
         """Take calls from now on; returns the port. WebRTC takes the same, by UDP. Raises `MissingError` when one
         cannot be used."""
         await self._media.listen(self._settings.host, port, tls)
+        if not udp_reachable(self._settings):
+            log.info("no calls by WebRTC: UDP comes to this machine only; give --public-ip")
+            return self._media.port
         try:
             self._webrtc = _WebRtc(self._calls)
         except (MissingError, ModuleNotFoundError) as error:
@@ -92,3 +96,11 @@ def udp_addresses(host: str) -> tuple[str, ...]:
     if host == "localhost":
         return ("127.0.0.1",)
     return () if host in ("0.0.0.0", "::", "") else (host,)
+
+
+def udp_reachable(settings: Settings) -> bool:
+    """Can callers send UDP to where it would be listened for? A proxy passes none on; who was offered WebRTC all the same
+    would wait in vain before they call over a WebSocket."""
+    if settings.public_ip or not settings.public_url:
+        return True
+    return not is_loopback(settings.host) or is_loopback(urlsplit(settings.public_url).hostname or "")
