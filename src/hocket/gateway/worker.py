@@ -40,9 +40,10 @@ RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
 """Hertz, in and out, of carriers, of the page over a WebSocket and over WebRTC: nothing has to be made ready for their
 calls any more."""
 
-COLLECTED_AFTER: Final = (5_000, 10, 10)
-"""Objects, and younger collections, until the next collection of each age. With Python's own (700, 10, 10) the collector
-takes 2.6 % of the processor time of 150 calls; with more, what ended calls leave in cycles is kept for too long."""
+COLLECTED_AFTER: Final = (2_000, 10, 10)
+"""Objects, and younger collections, until the next collection of each age. With Python's own (700, 10, 10) the
+collector takes 2.6 % of the processor time of 150 calls. With 5,000 a pause takes 5 to 10 ms, for which other calls wait,
+and with more in the last place what ended calls leave in cycles is kept for too long."""
 
 LEFT_ALONE: Final = "the server stopped"
 
