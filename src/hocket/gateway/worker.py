@@ -42,7 +42,7 @@ calls any more."""
 
 COLLECTED_AFTER: Final = (2_000, 10, 10)
 """Objects, and younger collections, until the next collection of each age. With Python's own (700, 10, 10) the
-collector takes 2.6 % of the processor time of 150 calls. With 5,000 a pause takes 5 to 10 ms, for which other calls wait,
+collector takes 2.6 % of the processor time of 150 calls. With 5,000 a pause takes 5 to 10 ms, for which others wait,
 and with more in the last place what ended calls leave in cycles is kept for too long."""
 
 LEFT_ALONE: Final = "the server stopped"
