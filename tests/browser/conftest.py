@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -41,8 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
 
 
+class Served(NamedTuple):
+    """A gateway and the way there."""
+
+    wire: Wire
+    process: subprocess.Popen[str]
+    """The front; the worker is its child."""
+
+
 @pytest.fixture(scope="package")
-def wire() -> Iterator[Wire]:
+def served() -> Iterator[Served]:
     """`hocket serve` with the talker, behind a wire that can be cut."""
     port = _free_port()
     with Wire(port) as wire:
@@ -53,10 +61,16 @@ def wire() -> Iterator[Wire]:
         try:
             assert process.stderr is not None
             _wait_until_ready(process)
-            yield wire
+            yield Served(wire, process)
         finally:
             process.terminate()
             process.communicate(timeout=START_S)
+
+
+@pytest.fixture
+def wire(served: Served) -> Wire:
+    """What can be cut."""
+    return served.wire
 
 
 @pytest.fixture(scope="package")

@@ -184,7 +184,9 @@ class Front:
             self._workers.numbered(int(number)) if number.isascii() and number.isdigit() and len(number) < 4 else None
         )
         if worker is None:
-            return _problem(404, "worker", "There is no such worker: use the address that came with the ticket.")
+            return _problem(
+                404, "worker", "There is no such worker, or it has ended and its calls with it: begin a new one."
+            )
         answer = await worker.offer(await _body(request))
         if answer is None:
             return _refused(Refusal("overloaded", 5))

@@ -99,8 +99,8 @@ def udp_addresses(host: str) -> tuple[str, ...]:
 
 
 def udp_reachable(settings: Settings) -> bool:
-    """Can callers send UDP to where it would be listened for? A proxy passes none on; who was offered WebRTC all the same
-    would wait in vain before they call over a WebSocket."""
+    """Can callers send UDP to where it would be listened for? A proxy passes none on, and who was offered WebRTC
+    all the same would wait in vain before they call over a WebSocket."""
     if settings.public_ip or not settings.public_url:
         return True
     return not is_loopback(settings.host) or is_loopback(urlsplit(settings.public_url).hostname or "")

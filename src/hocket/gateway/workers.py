@@ -128,7 +128,8 @@ class Workers:
                     continue  # its keeper is at it
                 new = await self._start()
                 if new is None:
-                    log.error("a new worker could not start; the running ones go on")
+                    if not self._stopping.is_set():
+                        log.error("a new worker could not start; the running ones go on")
                     return False
                 replaced = self._posts[post]  # another, where the old one has ended meanwhile
                 self._settle(post, new)

@@ -4,7 +4,8 @@ import { CallError } from "./call-error.js";
 import { ANSWER_MS, Line } from "./line.js";
 
 const GATHER_MS = 1000; // for the addresses of this device; those on hand then are enough on most networks
-const BROKEN_MS = 3000; // a connection that is "disconnected" comes back by itself, or not
+const SILENT_MS = 3000; // the server sends something twice a second; browsers take two or three times as long to notice
+const LOOK_MS = 500;
 
 /** One connection; see `WebSocketLine` for the members. */
 export class WebRtcLine extends Line {
@@ -16,7 +17,7 @@ export class WebRtcLine extends Line {
 
   #peer = null;
   #channel = null;
-  #broken = 0;
+  #watch = 0;
 
   async open(url, opening) {
     try {
@@ -51,7 +52,7 @@ export class WebRtcLine extends Line {
 
   close() {
     this.isOpen = false;
-    clearTimeout(this.#broken);
+    clearInterval(this.#watch);
     if (!this.#peer) return;
     this.#channel.onmessage = this.#channel.onclose = null;
     this.#peer.onconnectionstatechange = this.#peer.ontrack = null;
@@ -74,6 +75,7 @@ export class WebRtcLine extends Line {
         if (message.type !== "welcome") return fail();
         this.#channel.onmessage = (event) => this.onmessage(JSON.parse(event.data));
         this.isOpen = true;
+        this.#listen();
         resolve(message);
       };
     });
@@ -81,9 +83,18 @@ export class WebRtcLine extends Line {
 
   #changed(fail) {
     const state = this.#peer.connectionState;
-    clearTimeout(this.#broken);
     if (state === "failed" || state === "closed") this.isOpen ? this.drop() : fail();
-    if (state === "disconnected") this.#broken = setTimeout(() => this.drop(), BROKEN_MS);
+  }
+
+  /** A server of which nothing comes any more is gone, or the network is. */
+  #listen() {
+    let before = NaN;
+    let since = performance.now();
+    this.#watch = setInterval(async () => {
+      const bytes = await received(this.#peer);
+      if (bytes !== before) [before, since] = [bytes, performance.now()];
+      else if (performance.now() - since > SILENT_MS) this.drop();
+    }, LOOK_MS);
   }
 
   #gathered() {
@@ -114,4 +125,11 @@ export class WebRtcLine extends Line {
     if (response.status === 403 || response.status === 404) throw new CallError("refused", why); // no such ticket, no such call
     throw new CallError("unreachable", why, 0);
   }
+}
+
+/** How many bytes have come; NaN, which is never the same, where the browser does not tell. */
+async function received(peer) {
+  const stats = await peer.getStats().catch(() => new Map()); // it was closed meanwhile
+  const pairs = [...stats.values()].filter(({ type }) => type === "candidate-pair");
+  return pairs.length ? pairs.reduce((sum, { bytesReceived = NaN }) => sum + bytesReceived, 0) : NaN;
 }
