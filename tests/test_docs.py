@@ -23,6 +23,7 @@ from hocket.assembly.doctor import KEYS
 from hocket.cli import app
 from hocket.cli.calling import hold
 from hocket.errors import ConfigError
+from hocket.gateway.settings import Settings, check
 from hocket.providers.openai_presets import PRESETS, VENDORS
 from hocket.trace.critical_path import PART_NAMES
 from hocket.trace.records import TimeKind
@@ -113,6 +114,32 @@ def test_every_command_in_the_documents_exists(command: str) -> None:
     assert name in known
     options = {option for parameter in known[name].params for option in parameter.opts}
     assert [argument for argument in arguments if argument.startswith("-") and argument not in options] == []
+
+
+def test_the_page_about_proxies_leads_to_every_worker() -> None:
+    page = HOW_TO / "behind-a-proxy.md"
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    given = [serve.make_context("serve", shlex.split(line)[2:]).params for _, line in commands(page)]
+    for told in given:
+        named = {"origins": told["origin"], "trusted_proxies": told["trusted_proxy"], "public_url": told["public_url"]}
+        check(
+            Settings(
+                agent=told["agent"], host=told["host"], workers=told["workers"], public_ip=told["public_ip"], **named
+            )
+        )
+    (port,), (workers,) = ({told[name] for told in given} for name in ("port", "workers"))
+    ports = {str(number): str(port + 1 + number) for number in range(2 * workers)}
+    nginx = next(blocks(page, "nginx")).text
+    assert dict(re.findall(r"(\d+) 127\.0\.0\.1:(\d+);", nginx)) == ports
+    assert f"[0-{2 * workers - 1}]" in nginx
+    assert f"upstream front {{ server 127.0.0.1:{port};" in nginx
+    haproxy = next(blocks(page, "haproxy")).text
+    chosen = re.findall(r"use_backend (\w+) if \{ path_beg /w/(\d+)/ \}", haproxy)
+    servers = dict(re.findall(r"backend (\w+)\n +server \w+ 127\.0\.0\.1:(\d+)", haproxy))
+    assert {number: servers[name] for name, number in chosen} == ports
+    assert servers["front"] == str(port)
+    assert "mode http\n" in haproxy  # in the other mode there is no X-Forwarded-For, and everybody is a neighbour
+    assert "option forwardfor\n" in haproxy
 
 
 def test_every_target_that_make_announces_has_a_rule() -> None:

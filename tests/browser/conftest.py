@@ -6,7 +6,6 @@ Both last for this package and no longer: while Playwright runs, its event loop 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from tests import speech
 from tests.browser.chromium import PATH, launch
 from tests.browser.visit import Visit
 from tests.browser.wire import Wire
+from tests.gateway.serve import free_ports
 
 ROOT: Final = Path(__file__).parent.parent.parent
 RATE: Final = 16_000
@@ -52,7 +52,7 @@ class Served(NamedTuple):
 @pytest.fixture(scope="package")
 def served() -> Iterator[Served]:
     """`hocket serve` with the talker, behind a wire that can be cut."""
-    port = _free_port()
+    port = free_ports(3)
     with Wire(port) as wire:
         options = ["--dev", "--port", str(port), "--public-url", wire.url, "--max-calls", str(MAX_CALLS)]
         command = [sys.executable, "-m", "hocket", "serve", "tests.browser.talker:agent", *options]
@@ -116,22 +116,6 @@ def _caller() -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     clip = soundfile.read(speech.COMMITTED / "read_sentence" / "librispeech_testing_routine.wav", dtype="int16")[0]
     said = clip[int(0.22 * RATE) : int(2.62 * RATE)]
     return np.concatenate([np.zeros(RATE * 3 // 2, np.int16), said, np.zeros(RATE * 8 // 5, np.int16)])
-
-
-def _free_port() -> int:
-    """With the next two free as well, for the workers."""
-    for port in range(18_700, 19_700, 3):
-        sockets = [socket.socket() for _ in range(3)]
-        try:
-            for offset, one in enumerate(sockets):
-                one.bind(("127.0.0.1", port + offset))
-            return port
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-    raise AssertionError("no port is free")
 
 
 def _wait_until_ready(process: subprocess.Popen[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -48,6 +49,22 @@ class Served:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(STOP_S):
                         await self.process.wait()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens at, for a front and its workers."""
+    for port in range(18_700, 19_700, count):
+        sockets = [socket.socket() for _ in range(count)]
+        try:
+            for offset, one in enumerate(sockets):
+                one.bind(("127.0.0.1", port + offset))
+            return port
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError("no port is free")
 
 
 @asynccontextmanager

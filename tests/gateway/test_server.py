@@ -13,8 +13,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from hocket.audio.frame import Samples, silence
+from hocket.client import Heard, connect
+from hocket.errors import TransportError
+from hocket.sim.twilio import FRAME, dial
 from tests.gateway.caller import Caller, ticket
-from tests.gateway.serve import Served, serve
+from tests.gateway.proxy import proxied
+from tests.gateway.serve import Served, free_ports, serve
 from tests.gateway.waiting import until
 
 
@@ -120,6 +125,49 @@ def test_a_drain_waits_for_calls_and_readiness_says_so(folder: Path) -> None:
                 caller.hang_up.set()
                 await calling
             assert await gateway.process.wait() == 0
+
+    asyncio.run(scenario())
+
+
+class Listener:
+    """Says nothing, and hangs up when it has heard something."""
+
+    def frame(self, heard: Samples) -> Samples | None:
+        return None if heard.any() else silence(FRAME)
+
+
+def test_behind_a_proxy_clients_carriers_and_strangers_get_what_is_theirs() -> None:
+    key, token = "a key that is long enough", "a token of Twilio's"
+    ports = free_ports(3)
+    options = ["--port", str(ports), "--trusted-proxy", "127.0.0.1"]
+    environment = {"HOCKET_API_KEYS": key, "TWILIO_AUTH_TOKEN": token}
+
+    async def scenario() -> None:
+        async with (
+            proxied(ports) as proxy,
+            serve("tests.gateway.small_agent:agent", *options, "--public-url", proxy.url, env=environment),
+            aiohttp.ClientSession() as client,
+        ):
+            for url, status in ((proxy.url, 403), (f"http://127.0.0.1:{ports}", 200)):
+                async with client.get(f"{url}/metrics") as response:
+                    assert response.status == status
+            async with connect(proxy.url, api_key=key) as call:
+                async for event in call:
+                    if isinstance(event, Heard):
+                        break
+                proxy.cut()
+                async for _ in call:
+                    if call.reconnected:
+                        break
+                assert call.reconnected
+                assert not call.ended
+            webhook = f"{proxy.url}/twilio"
+            telephone = await dial(webhook, Listener(), auth_token=token)
+            await telephone.run()
+            assert telephone.ended == "caller"
+            assert telephone.recording[:, 1].any()
+            with pytest.raises(TransportError, match="403"):
+                await dial(webhook, Listener(), auth_token="another")
 
     asyncio.run(scenario())
 
