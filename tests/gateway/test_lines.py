@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,6 +47,16 @@ def test_every_way_in_is_open() -> None:
             assert lines.offer is not None
             answer = await lines.offer(b"{}")
             assert (answer.status, json.loads(answer.body)["reason"]) == (400, "offer")
+
+    asyncio.run(scenario())
+
+
+def test_callers_addresses_are_not_logged_by_what_finds_the_way_to_them() -> None:
+    logging.getLogger("aioice").setLevel(logging.NOTSET)
+
+    async def scenario() -> None:
+        async with opened():
+            assert not logging.getLogger("aioice.ice").isEnabledFor(logging.INFO)
 
     asyncio.run(scenario())
 

@@ -77,6 +77,7 @@ class _WebRtc:
         self.take = Offers(calls, self._shared).take
 
     async def open(self, settings: Settings, port: int) -> None:
+        logging.getLogger("aioice").setLevel(logging.WARNING)  # it would log addresses
         if settings.public_ip:
             await self._shared.open(port=port, advertised=(settings.public_ip,))
         else:
