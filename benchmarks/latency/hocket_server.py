@@ -23,7 +23,7 @@ from hocket.gateway.carrier_socket import CarrierSocket, CarrierSockets
 from hocket.gateway.held import held
 from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
-from hocket.gateway.worker import settle_memory
+from hocket.gateway.worker import new_loop, settle_memory
 from hocket.providers.cartesia import Cartesia
 from hocket.providers.deepgram import Deepgram
 from hocket.providers.openai_chat import OpenAiChat
@@ -127,12 +127,8 @@ def main() -> None:
     options = _options()
     if options.ignore_words:
         _ignore_words()
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve(options))
-    else:
-        uvloop.run(_serve(options))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_serve(options))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +18,9 @@ from hocket.assembly import assemble
 from hocket.clock import unix_time
 from hocket.gateway.calls import GOODBYE_S, Calls
 from hocket.gateway.tickets import TicketError, Tickets, issue
+from hocket.gateway.worker import new_loop
 from hocket.sim.loop import run
+from hocket.stages.transport import Receiver
 from hocket.trace.news import News, State
 from hocket.transports.client_messages import ServerMessage
 from tests.assembly.test_assembly import NoStt, agent_of
@@ -66,6 +70,37 @@ def test_what_was_traced_of_a_call_is_not_kept_after_it() -> None:
             assert not call.session.trace.entries
 
     run(scenario())
+
+
+def test_a_call_that_is_over_is_gone_without_the_collector() -> None:
+    """On the worker's own loop: virtual ones keep cancelled timers, and what hangs on them."""
+
+    def hang_up(receiver: Receiver, frame: int) -> None:
+        if frame == 5:
+            receiver.left("The caller hung up.")
+
+    async def scenario() -> None:
+        async with calls_of() as calls:
+            line = FakeLine()
+            line.plan = hang_up
+            task = hold(calls, line=line)
+            await asyncio.sleep(0.05)
+            (call,) = calls._live.values()
+            assert call.session is not None
+            over = weakref.ref(call.session)
+            del call, line
+            await task
+            del task
+            await asyncio.sleep(0)
+            assert over() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(scenario())
+    finally:
+        gc.enable()
 
 
 def test_a_call_counts_from_the_moment_it_is_taken() -> None:

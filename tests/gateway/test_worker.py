@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -68,7 +70,33 @@ def test_as_many_sockets_as_the_system_gives() -> None:
     assert soft == hard
 
 
-def test_a_loop_is_made() -> None:
-    loop = new_loop()
-    assert isinstance(loop, asyncio.AbstractEventLoop)
-    loop.close()
+class Works:
+    """Keeps its task, as most who start one do, and is in a frame of it."""
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self._work())
+        await asyncio.sleep(0)
+
+    async def _work(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_who_is_done_with_a_task_that_was_cancelled_is_gone_without_the_collector() -> None:
+    async def scenario() -> None:
+        works = Works()
+        await works.start()
+        works.task.cancel()
+        await asyncio.wait({works.task})
+        assert works.task.cancelled()
+        await asyncio.sleep(0)
+        gone = weakref.ref(works)
+        del works
+        assert gone() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(scenario())
+    finally:
+        gc.enable()

@@ -145,10 +145,27 @@ class Call:
             if inspect.isawaitable(outcome):
                 self._connected("spawn").spawn(_guarded(self, kind, callback, outcome))
 
+    def over(self) -> None:
+        """What is done with it from now on, nobody hears."""
+        self._line = _Nobody()
+
     def _connected(self, action: str) -> Line:
         if self._line is None:
             raise AgentError(f"Call {self.id} has no line, so it cannot {action}: only a call that is going on can.")
         return self._line
+
+
+class _Nobody:
+    """The line of a call that is over: a tool or a subscriber that was left behind may not know it yet."""
+
+    def say(self, text: str, interruptible: bool) -> None:
+        pass
+
+    def end(self, reason: str, goodbye: str | None) -> None:
+        pass
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        work.close()
 
 
 def checked_kind(kind: str) -> EventKind:

@@ -47,8 +47,12 @@ class Manuscript:
                     self._tell()
         except Exception as error:
             self.error = error
+        finally:
+            told, self._told = self._told, None  # who is told holds the manuscript, which need not hold them any longer
         self.over = True
-        self._tell()
+        if told is not None:
+            told()
+        self._news.set()
 
     def _tell(self) -> None:
         if self._told is not None:

@@ -88,8 +88,9 @@ class Listening:
             self._endings.agent_heard()
 
     async def close(self) -> None:
-        if self._detector is not None:
-            self._detector.close()
+        detector, self._detector = self._detector, None  # each knows the other
+        if detector is not None:
+            detector.close()
         await self._recogniser.close()
 
     def _window(self, window: VadWindow) -> None:

@@ -188,7 +188,8 @@ class Session:
 
     def played(self, sample: int, bound_ms: float, source: Literal["acknowledged", "estimated"]) -> None:
         """What has sounded at the caller."""
-        self._speaker.played(sample, bound_ms)
+        if not self._turns.sealed:
+            self._speaker.played(sample, bound_ms)
 
     def dtmf(self, digit: str) -> None:
         """A key: kept in the trace, and told to nobody."""
@@ -200,7 +201,8 @@ class Session:
 
     def back(self) -> None:
         """They are there again."""
-        self._speaker.returned()
+        if not self._turns.sealed:
+            self._speaker.returned()
         self._turns.post(LineBack())
 
     def left(self, reason: str) -> None:
@@ -337,7 +339,15 @@ class Session:
         head = self._head
         made = record.call_record(self.trace.entries, self.call, head.agent, head.wall_clock, reason)
         await self._subscribers.ended(made)
+        self._take_apart()
         return made
+
+    def _take_apart(self) -> None:
+        """A call that is over hangs together in circles, which only the oldest collection would find; that stops the
+        other calls for a tenth of a second and more, and until it comes thousands of calls take memory."""
+        self.call.over()
+        del self._stages, self._tasks, self._subscribers, self._speaker, self._listening, self._tool_calls
+        del self._retrieval, self._replying
 
     async def _closed(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final
 
 from hocket.agent.call import Call, CallRecord, TranscriptEntry
 from hocket.clock import MS, LoopClock
+from hocket.ids import CallId
 from hocket.session.tasks import Tasks
 from hocket.turn.commands import StartReply, StartSay
 from hocket.turn.events import Event, PlayoutFinished, PlayoutStarted, PlayoutStopped
@@ -27,7 +29,7 @@ class Subscribers:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._tasks = Tasks(self._failed)
+        self._tasks = Tasks(partial(_failed, call.id))
         self._clock = LoopClock()
         self._epoch = 0
         self._began = 0
@@ -73,8 +75,9 @@ class Subscribers:
     def _ms(self, now: int) -> int:
         return max(0, now - self._epoch) // MS
 
-    def _failed(self, error: Exception) -> None:
-        log.error("call %s: a subscriber failed", self._call.id, exc_info=error)
+
+def _failed(call: CallId, error: Exception) -> None:
+    log.error("call %s: a subscriber failed", call, exc_info=error)
 
 
 async def _bounded(work: Coroutine[Any, Any, None]) -> None:

@@ -82,6 +82,11 @@ class Turns:
             self._draining = False
         self._rearm()
 
+    @property
+    def sealed(self) -> bool:
+        """The call is over."""
+        return self._sealed
+
     def write(self, record: Record) -> None:
         """Put something into the trace that the engine need not know."""
         if not self._sealed:
@@ -105,6 +110,7 @@ class Turns:
         self.write(Closed(reason, dropped, failed))
         self._sealed = True
         self.trace.flush()
+        self._do = self._failed = _nobody
 
     def _handle(self, event: Event) -> None:
         now = self._clock.now()
@@ -130,3 +136,7 @@ class Turns:
             self.post(TimerFired())
         else:  # some loops round timers to the millisecond, and fire early
             self._rearm()
+
+
+def _nobody(_: object) -> None:
+    """Carries out no order, and is told of no failure."""

@@ -71,7 +71,8 @@ class Patience:
 
     def close(self) -> None:
         """There are no more waits. Legal twice."""
-        self._due = None
+        self._due = self._task = None
+        self._ends = _never
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -93,3 +94,8 @@ class Patience:
     @property
     def _is_over(self) -> bool:
         return self._due is not None and self._due - self._loop.time() <= _EXACT_S
+
+
+def _never() -> bool:
+    """Who was asked before holds the patience, and need not be held by it."""
+    return False

@@ -255,7 +255,13 @@ class CarrierLine:
             self._pause.cancel()
         if self._receiver is not None and not self._closing:
             self._receiver.left(reason)
-        self._close()
+        close, self._close = self._close, _nothing
+        self._send = _nothing  # the socket knows the line, and the line no more the socket
+        close()
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 class Carrier(NamedTuple):
