@@ -41,8 +41,8 @@ RATES: Final = ((8_000, 8_000), (16_000, 16_000), (16_000, 24_000))
 calls any more."""
 
 COLLECTED_AFTER: Final = (1_000, 10, 20)
-"""Objects, and younger collections, until the next collection of each age. Young ones take 2 ms, and the oldest 10 for a
-hundred calls, once in a minute or two: calls that are over are taken apart (`Session`), and tasks that are cancelled
+"""Objects, and younger collections, until the next collection of each age. Young ones take 2 ms, and the oldest 10 for
+a hundred calls, once in a minute or two: calls that are over are taken apart (`Session`), and tasks that are cancelled
 keep no frames (`new_loop`), so that there is next to nothing to be found."""
 
 T = TypeVar("T")
