@@ -67,11 +67,15 @@ class Visit:
         self.until("document.body.dataset.status === 'open'")
         return self.page
 
-    def press_call(self) -> None:
+    def press_call(self, key: str = "") -> None:
         """Press the button until what comes of it is not for want of a line: the last call's is free a moment later,
-        and a machine that is busy with other things takes none."""
+        and a machine that is busy with other things takes none. With the mouse, or with a key."""
         for _ in range(WAIT_MS // 1000):
-            self.page.locator("#talk").click()
+            if key:
+                self.page.locator("#talk").focus()
+                self.page.keyboard.press(key)
+            else:
+                self.page.locator("#talk").click()
             self.until("['open', 'over'].includes(document.body.dataset.status)")
             if "Try again" not in self.page.locator("#notice").inner_text():
                 return
