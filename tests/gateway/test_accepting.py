@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from picows import WSFrame, WSListener, WSTransport
 
 from hocket.errors import MissingError
 from hocket.gateway import listening, media
+from hocket.gateway.accepting import AT_ONCE, Acceptor
 from hocket.gateway.addresses import Connections, Proxies
 from hocket.gateway.listening import HttpPort
 from hocket.gateway.media import MediaServer
@@ -47,10 +49,10 @@ async def worker_port(folder: Path) -> AsyncIterator[Port]:
     async def ask() -> None:
         async with (
             aiohttp.ClientSession() as client,
-            client.ws_connect(f"wss://127.0.0.1:{server.port}/ws", ssl=client_context()) as socket,
+            client.ws_connect(f"wss://127.0.0.1:{server.port}/ws", ssl=client_context()) as talk,
         ):
-            await socket.send_str("x" * 60_000)
-            assert await socket.receive_str() == "x" * 60_000
+            await talk.send_str("x" * 60_000)
+            assert await talk.receive_str() == "x" * 60_000
 
     other = MediaServer(1, Settings(agent=""), 1, {})
     try:
@@ -157,3 +159,37 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(port_of: Any, tmp_path: Path
                 await port.listen_again()
 
     asyncio.run(scenario())
+
+
+class Refused(asyncio.Protocol):
+    """Counts, and lets nobody in."""
+
+    entered = 0
+
+    def enter(self, address: str) -> bool:
+        Refused.entered += 1
+        return False
+
+    def leave(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_flood_leaves_the_loop_to_its_calls_between_a_few_and_a_few(loop: Any, secure: bool, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        Refused.entered = 0
+        acceptor = Acceptor(Refused, server_context(tmp_path) if secure else None, 5.0)
+        number = await acceptor.open("127.0.0.1", 0)
+        flood = [socket.create_connection(("127.0.0.1", number)) for _ in range(3 * AT_ONCE + 5)]
+        at_a_time = set()
+        while Refused.entered < len(flood):
+            before = Refused.entered
+            await asyncio.sleep(0)
+            at_a_time.add(Refused.entered - before)
+        acceptor.close()
+        for one in flood:
+            one.close()
+        assert max(at_a_time) == AT_ONCE
+
+    run(scenario(), loop)

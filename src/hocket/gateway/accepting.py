@@ -1,5 +1,5 @@
-"""Connections with TLS that are counted when they are accepted. A loop's own server tells of one only when its TLS is
-done, so that any number could wait for that uncounted."""
+"""Connections that are counted when they are accepted, and accepted a few at a time. A loop's own server accepts all
+that wait at once, and with TLS tells of one only when that is done, so that any number could wait for it uncounted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Final, Protocol
 BACKLOG: Final = 1024
 
 AT_ONCE: Final = 10
-"""Connections that are accepted before the loop, which holds calls too, turns to something else: TLS takes it part of a
-millisecond for each."""
+"""Connections that are accepted before the loop, which holds calls too, turns to something else: each takes it a tenth
+of a millisecond, and with TLS several."""
 
 PAUSE_S: Final = 1.0
 """Until the next attempt when the system has no room for a connection."""
@@ -32,11 +32,11 @@ class Counted(Protocol):
         ...
 
 
-class TlsServer:
+class Acceptor:
     """Takes connections at one port. See `open`."""
 
-    def __init__(self, make: Callable[[], Counted], tls: ssl.SSLContext, handshake_s: float) -> None:
-        """`make` must return an `asyncio.Protocol`; one is made for each connection."""
+    def __init__(self, make: Callable[[], Counted], tls: ssl.SSLContext | None, handshake_s: float) -> None:
+        """`make` must return an `asyncio.Protocol`; one is made for each connection. `handshake_s`: of TLS."""
         self._make = make
         self._tls = tls
         self._handshake_s = handshake_s
@@ -88,7 +88,8 @@ class TlsServer:
                 connection.close()
                 continue
             connection.setblocking(False)
-            task = self._loop.create_task(self._shake(counted, connection))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self._loop.create_task(self._hand_over(counted, connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             # Of a task that is cancelled before its first step, too.
@@ -98,14 +99,14 @@ class TlsServer:
         if listener in self._sockets:
             self._loop.add_reader(listener, self._accept, listener)
 
-    async def _shake(self, counted: Counted, connection: socket.socket) -> None:
-        """Shake hands for TLS, and hand the connection over."""
+    async def _hand_over(self, counted: Counted, connection: socket.socket) -> None:
+        """Shake hands, if that is to be, and hand the connection over."""
         try:
             await self._loop.connect_accepted_socket(
                 lambda: counted,  # type: ignore[type-var]
                 connection,
                 ssl=self._tls,
-                ssl_handshake_timeout=self._handshake_s,
+                ssl_handshake_timeout=self._handshake_s if self._tls is not None else None,
             )
         except (OSError, EOFError):  # of TLS, and time-outs, too: whoever it was did not get as far as a request
             counted.leave()

@@ -10,7 +10,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from hocket.errors import MissingError
-from hocket.gateway.accepting import BACKLOG, TlsServer
+from hocket.gateway.accepting import Acceptor
 from hocket.gateway.addresses import Connections, Proxies
 
 PER_ADDRESS: Final = 100
@@ -40,7 +40,7 @@ class HttpPort:
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=idle_s, lingering_time=2.0, shutdown_timeout=1.0
         )
-        self._server: asyncio.Server | TlsServer | None = None
+        self._acceptor: Acceptor | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Answer from now on. Raises `MissingError` when the port cannot be used."""
@@ -54,23 +54,19 @@ class HttpPort:
         def counted() -> _Counted:
             return _Counted(answerer(), self._connections, self._proxies)
 
+        self._acceptor = Acceptor(counted, tls, HANDSHAKE_S)
         try:
-            if tls is not None:
-                self._server = secure = TlsServer(counted, tls, HANDSHAKE_S)
-                self.port = await secure.open(host, port)
-                return
-            self._server = await asyncio.get_running_loop().create_server(counted, host, port, backlog=BACKLOG)
+            self.port = await self._acceptor.open(host, port)
         except OSError as error:
             await self._runner.cleanup()
             raise MissingError(
                 f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
             ) from error
-        self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Answer no more."""
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         await self._runner.cleanup()
 
 

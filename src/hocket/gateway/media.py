@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from hocket.errors import MissingError
-from hocket.gateway.accepting import BACKLOG, TlsServer
+from hocket.gateway.accepting import Acceptor
 from hocket.gateway.addresses import Connections, Origins, Proxies, Rate
 from hocket.gateway.admission import Refusal
 from hocket.gateway.settings import Settings
@@ -93,30 +93,23 @@ class MediaServer:
         self._origins = Origins(settings.origins, dev=settings.dev)
         self._worker = worker
         self._paths = paths
-        self._server: asyncio.Server | TlsServer | None = None
+        self._acceptor: Acceptor | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Take connections from now on. Raises `MissingError` when the port cannot be used."""
         logging.getLogger("picows").setLevel(logging.ERROR)  # it would log addresses
+        self._acceptor = Acceptor(lambda: _Connection(_Door(self)), tls, HANDSHAKE_S)
         try:
-            if tls is not None:
-                self._server = secure = TlsServer(lambda: _Connection(_Door(self)), tls, HANDSHAKE_S)
-                self.port = await secure.open(host, port)
-                return
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(_Door(self)), host, port, backlog=BACKLOG
-            )
+            self.port = await self._acceptor.open(host, port)
         except OSError as error:
             raise MissingError(
                 f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
             ) from error
-        self.port = int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
         """Take no more connections; those that are open stay."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
 
     def may_connect(self, address: str) -> bool:
         """Has it made few enough connections? A developer's own machine always has."""
