@@ -344,6 +344,22 @@ def test_a_waiting_connection_that_is_half_open_is_noticed_and_not_handed_out(mo
     asyncio.run(scenario())
 
 
+def test_a_rush_that_empties_the_pool_does_not_make_another() -> None:
+    async def scenario() -> None:
+        async with against(DeepgramServer(SCRIPT), nova) as (_, stt):
+            await stt.warm(RATE)
+            (kept,) = stt._sockets._pools.values()
+            for _ in range(3):
+                streams = await asyncio.gather(*(stt.open(RATE) for _ in range(2 * pool.SIZE)))
+                assert len(kept) < pool.SIZE
+                await asyncio.gather(*(stream.close() for stream in streams))
+                await until(lambda: len(kept) == pool.SIZE)
+            assert list(stt._sockets._pools.values()) == [kept]
+            await until(lambda: stt._sockets._dialer.count() == pool.SIZE)
+
+    asyncio.run(scenario())
+
+
 def test_warming_can_be_cancelled_and_closing_leaves_nothing() -> None:
     async def scenario() -> None:
         async with DeepgramServer() as server:

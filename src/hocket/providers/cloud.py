@@ -121,6 +121,7 @@ class Dialer:
 
         socket = await dial(self.account, path, query, about)
         self._open.add(socket)
+        socket.left = self._open.discard
         return socket
 
     def count(self) -> int:

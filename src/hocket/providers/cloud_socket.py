@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Final
@@ -58,6 +58,8 @@ class Socket(WSListener):
         """How the other side closed; 0 when it did not."""
         self.close_words = ""
         self.inbox: Inbox[str] = Inbox()
+        self.left: Callable[[Socket], object] = lambda socket: None
+        """Told when the connection is gone."""
         self._account = account
         self._transport: WSTransport | None = None
         self._part = bytearray()
@@ -147,6 +149,7 @@ class Socket(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._lose("broke off the connection")
+        self.left(self)
 
     def pause_writing(self) -> None:
         self._room.clear()
