@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import weakref
@@ -18,12 +17,12 @@ from hocket.assembly import assemble
 from hocket.clock import unix_time
 from hocket.gateway.calls import GOODBYE_S, Calls
 from hocket.gateway.tickets import TicketError, Tickets, issue
-from hocket.gateway.worker import new_loop
 from hocket.sim.loop import run
 from hocket.stages.transport import Receiver
 from hocket.trace.news import News, State
 from hocket.transports.client_messages import ServerMessage
 from tests.assembly.test_assembly import NoStt, agent_of
+from tests.gateway.uncollected import run_uncollected
 from tests.session.making import FakeLine
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -94,13 +93,7 @@ def test_a_call_that_is_over_is_gone_without_the_collector() -> None:
             await asyncio.sleep(0)
             assert over() is None
 
-    gc.collect()
-    gc.disable()
-    try:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(scenario())
-    finally:
-        gc.enable()
+    run_uncollected(scenario())
 
 
 def test_a_call_counts_from_the_moment_it_is_taken() -> None:

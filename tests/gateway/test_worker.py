@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import resource
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import pytest
 
 from hocket.errors import MissingError
 from hocket.gateway.settings import Settings
-from hocket.gateway.worker import Orders, more_files, new_loop, tls_context
+from hocket.gateway.worker import Orders, more_files, tls_context
+from tests.gateway.uncollected import run_uncollected
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,10 +93,4 @@ def test_who_is_done_with_a_task_that_was_cancelled_is_gone_without_the_collecto
         del works
         assert gone() is None
 
-    gc.collect()
-    gc.disable()
-    try:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(scenario())
-    finally:
-        gc.enable()
+    run_uncollected(scenario())
