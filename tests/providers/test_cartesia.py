@@ -39,7 +39,7 @@ class TestVoice(VoiceTests):
         return Cartesia("katie", key=key, base_url=base_url)
 
     def waits(self, voice: Cartesia, rate: int = 16_000) -> int:
-        return len(voice._lines)
+        return voice._lines.ready
 
 
 def asked(wire: CartesiaServer) -> list[dict[str, object]]:

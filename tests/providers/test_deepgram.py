@@ -329,9 +329,9 @@ def test_a_waiting_connection_that_is_half_open_is_noticed_and_not_handed_out(mo
             stt = nova(proxy.url)
             await stt.warm(RATE)
             (kept,) = stt._sockets._pools.values()
-            await until(lambda: len(kept) == pool.SIZE)
+            await until(lambda: kept.ready == pool.SIZE)
             proxy.swallow()
-            await until(lambda: proxy.connections == 2 * pool.SIZE and len(kept) == pool.SIZE, 1)
+            await until(lambda: proxy.connections == 2 * pool.SIZE and kept.ready == pool.SIZE, 1)
             steps = heard(stt)
             stream = await stt.open(RATE)
             await push_speech(stream)
@@ -351,9 +351,9 @@ def test_a_rush_that_empties_the_pool_does_not_make_another() -> None:
             (kept,) = stt._sockets._pools.values()
             for _ in range(3):
                 streams = await asyncio.gather(*(stt.open(RATE) for _ in range(2 * pool.SIZE)))
-                assert len(kept) < pool.SIZE
+                assert kept.ready < pool.SIZE
                 await asyncio.gather(*(stream.close() for stream in streams))
-                await until(lambda: len(kept) == pool.SIZE)
+                await until(lambda: kept.ready == pool.SIZE)
             assert list(stt._sockets._pools.values()) == [kept]
             await until(lambda: stt._sockets._dialer.count() == pool.SIZE)
 

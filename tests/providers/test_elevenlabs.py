@@ -36,7 +36,7 @@ class TestVoice(VoiceTests):
         return ElevenLabs("rachel", key=key, base_url=base_url)
 
     def waits(self, voice: ElevenLabs, rate: int = 16_000) -> int:
-        return len(voice._pools[rate])
+        return voice._pools[rate].ready
 
 
 def test_what_is_asked_is_in_the_query_and_the_key_in_a_header() -> None:
@@ -121,7 +121,7 @@ def test_what_waits_has_been_told_how_to_speak_and_is_used_once() -> None:
             assert len(used) == 2
             assert used[0] == used[1]
             assert used[0].count('{"text":" "}') == 1
-            await until(lambda: len(tts._pools[16_000]) == pool.SIZE)
+            await until(lambda: tts._pools[16_000].ready == pool.SIZE)
             assert len(wire.exchanges) == pool.SIZE + 2
             assert text_of(await said(tts, TEXT, 8000)) == TEXT
             assert len(wire.exchanges) == pool.SIZE + 3, (

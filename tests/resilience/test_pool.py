@@ -102,14 +102,14 @@ def test_a_start_waits_for_the_first_only_and_a_call_for_none() -> None:
         await vendor.pool.fill()
         assert loop.time() == pytest.approx(DIAL_S, abs=0.002)
         await asyncio.sleep(2 * DIAL_S + 0.01)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
         before_s = loop.time()
         taken = [await vendor.pool.take() for _ in range(3)]
         assert loop.time() == before_s
         assert [connection.number for connection in taken] == [2, 1, 0], "the warmest first"
         assert steps == []
         await asyncio.sleep(3 * DIAL_S + 0.01)
-        assert len(vendor.pool) == 3, "replenished in the background"
+        assert vendor.pool.ready == 3, "replenished in the background"
 
     vendor = scenario(body)
     assert [connection.number for connection in vendor.living] == [0, 1, 2], "what was taken is the taker's"
@@ -148,7 +148,7 @@ def test_what_is_done_in_the_background_is_heard_by_nobody() -> None:
         pool = Pool(dial, alive=bool, close=end, name="vendor/model", size=3)
         pool.keep()
         await asyncio.sleep(1)
-        assert len(pool) == 3
+        assert pool.ready == 3
         await pool.close()
         assert steps == []
 
@@ -189,7 +189,7 @@ def test_the_dead_are_not_handed_out_and_are_replaced_before_anybody_asks() -> N
         for connection in vendor.opened:
             connection.alive = False
         await asyncio.sleep(CHECK_S + 3 * DIAL_S + 0.01)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
         assert (await vendor.pool.take()).alive
         assert steps == []
 
@@ -219,7 +219,7 @@ def test_a_connection_that_fails_to_be_tended_is_closed() -> None:
         await asyncio.sleep(2)
         vendor.pool._alive = real
         assert vendor.opened[0].closed
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
 
     scenario(body)
 
@@ -229,12 +229,12 @@ def test_the_old_are_replaced_before_they_are_closed() -> None:
         await vendor.pool.fill()
         await asyncio.sleep(1)
         while len(vendor.opened) == 3:
-            assert len(vendor.pool) == 3
+            assert vendor.pool.ready == 3
             await asyncio.sleep(0.05)
         assert asyncio.get_running_loop().time() == pytest.approx(MAX_AGE_S + 1, abs=1.5)
         await asyncio.sleep(3)
         assert [connection.number for connection in vendor.living] == [3, 4, 5]
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
 
     scenario(body)
 
@@ -245,7 +245,7 @@ def test_the_old_stay_while_no_successor_can_be_opened() -> None:
         await asyncio.sleep(1)
         vendor.fails = TtsError("No.")
         await asyncio.sleep(MAX_AGE_S + 60)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
 
     scenario(body)
 
@@ -260,7 +260,7 @@ def test_what_cannot_be_opened_is_tried_again_after_waits_that_grow() -> None:
         assert waits == [1, 2, 4, 8, 16, LONGEST_WAIT_S, LONGEST_WAIT_S]
         vendor.fails = None
         await asyncio.sleep(LONGEST_WAIT_S + 1)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
         vendor.fails = TtsError("Down again.")
         before = len(vendor.dialled_s)
         await vendor.pool.take()
@@ -288,7 +288,7 @@ def test_a_vendor_that_refuses_over_open_connections_is_not_asked_all_the_time()
         assert len(vendor.opened) < 3 + 3 * 8
         vendor.refuses = False
         await asyncio.sleep(LONGEST_WAIT_S + 2)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
 
     scenario(body, tended=False)
 
@@ -363,7 +363,7 @@ def test_what_cannot_be_primed_is_closed() -> None:
         assert not vendor.living
         vendor.unprimed = False
         await asyncio.sleep(10)
-        assert len(vendor.pool) == 3
+        assert vendor.pool.ready == 3
 
     scenario(body)
 
@@ -405,7 +405,7 @@ def test_it_may_be_cancelled_and_filled_again_at_any_moment() -> None:
                 await vendor.pool.close()
                 assert not vendor.living
         await vendor.pool.fill()
-        assert len(vendor.pool) == 1
+        assert vendor.pool.ready == 1
 
     assert not scenario(body).living
 

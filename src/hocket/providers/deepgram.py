@@ -179,9 +179,7 @@ class _Sockets:
         """Those that are kept; none before `warm`."""
 
     async def take(self, asking: _Asking) -> DeepgramStream:
-        pool = self._pools.get(asking)
-        if pool is None:
-            pool = self._pool(asking)
+        pool = self._pools.get(asking) or self._pool(asking)
         if 0 < len(self._pools) < KINDS:
             self._pools[asking] = pool
         opened = await pool.take()

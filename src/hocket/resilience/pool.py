@@ -104,8 +104,9 @@ class Pool(Generic[T]):
         self._closed = 0
         """How often."""
 
-    def __len__(self) -> int:
-        """How many wait and are alive."""
+    @property
+    def ready(self) -> int:
+        """How many wait and are alive. It is no length: an empty pool would count as false, as if there were none."""
         return sum(self._alive(waiting.item) for waiting in self._waiting)
 
     async def fill(self) -> None:
@@ -116,7 +117,7 @@ class Pool(Generic[T]):
         closed = self._closed
         try:
             async with self._dialing:
-                if not len(self):
+                if not self.ready:
                     self._add(await self._open(), closed)
         except StageError as error:
             self._patience.failed(error.retry_after_s)
