@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from hocket.errors import MissingError
+
 BACKLOG: Final = 1024
 
 AT_ONCE: Final = 10
@@ -45,9 +47,9 @@ class Acceptor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, host: str, port: int) -> int:
-        """Take connections from now on; returns the port. Raises `OSError` when it cannot be used."""
-        found = await self._loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        """Take connections from now on; returns the port. Raises `MissingError` when it cannot be used."""
         try:
+            found = await self._loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             for family, kind, protocol, _, address in dict.fromkeys(found):
                 listener = socket.socket(family, kind, protocol)
                 self._sockets.append(listener)
@@ -57,9 +59,11 @@ class Acceptor:
                     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 listener.bind(address)
                 listener.listen(BACKLOG)
-        except OSError:
+        except OSError as error:
             self.close()
-            raise
+            raise MissingError(
+                f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
+            ) from error
         for listener in self._sockets:
             self._loop.add_reader(listener, self._accept, listener)
         return int(self._sockets[0].getsockname()[1])

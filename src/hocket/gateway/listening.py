@@ -57,11 +57,9 @@ class HttpPort:
         self._acceptor = Acceptor(counted, tls, HANDSHAKE_S)
         try:
             self.port = await self._acceptor.open(host, port)
-        except OSError as error:
+        except MissingError:
             await self._runner.cleanup()
-            raise MissingError(
-                f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
-            ) from error
+            raise
 
     async def close(self) -> None:
         """Answer no more."""

@@ -99,12 +99,7 @@ class MediaServer:
         """Take connections from now on. Raises `MissingError` when the port cannot be used."""
         logging.getLogger("picows").setLevel(logging.ERROR)  # it would log addresses
         self._acceptor = Acceptor(lambda: _Connection(_Door(self)), tls, HANDSHAKE_S)
-        try:
-            self.port = await self._acceptor.open(host, port)
-        except OSError as error:
-            raise MissingError(
-                f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another."
-            ) from error
+        self.port = await self._acceptor.open(host, port)
 
     def close(self) -> None:
         """Take no more connections; those that are open stay."""
