@@ -27,7 +27,6 @@ from tests.gateway.caller import Caller, ticket
 from tests.gateway.serve import serve
 
 RESULT: Final = Path(__file__).parent / "results" / "restarts.json"
-ROOT: Final = Path(__file__).parents[1]
 AGENT: Final = "tests.gateway.small_agent:agent"
 WORKERS: Final = 2
 SHORTEST_S: Final = 5.0

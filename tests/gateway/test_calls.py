@@ -17,6 +17,7 @@ from hocket.assembly import assemble
 from hocket.clock import unix_time
 from hocket.gateway.calls import GOODBYE_S, Calls
 from hocket.gateway.tickets import TicketError, Tickets, issue
+from hocket.session.session import Session
 from hocket.sim.loop import run
 from hocket.stages.transport import Receiver
 from hocket.trace.news import News, State
@@ -50,6 +51,15 @@ def hold(calls: Calls, number: int = 0, line: FakeLine | None = None, **about: A
     return calls.hold(line or FakeLine(), call_id=f"call-{number}", **about)
 
 
+async def begun(calls: Calls) -> tuple[asyncio.Task[None], Session]:
+    """The only call, a second after its beginning."""
+    task = hold(calls)
+    await asyncio.sleep(1)
+    (call,) = calls._live.values()
+    assert call.session is not None
+    return task, call.session
+
+
 def leave(calls: Calls) -> None:
     for call in calls._live.values():
         assert call.session is not None
@@ -59,14 +69,11 @@ def leave(calls: Calls) -> None:
 def test_what_was_traced_of_a_call_is_not_kept_after_it() -> None:
     async def scenario() -> None:
         async with calls_of() as calls:
-            task = hold(calls)
-            await asyncio.sleep(1)
-            (call,) = calls._live.values()
-            assert call.session is not None
-            assert call.session.trace.entries
+            task, session = await begun(calls)
+            assert session.trace.entries
             leave(calls)
             await task
-            assert not call.session.trace.entries
+            assert not session.trace.entries
 
     run(scenario())
 
@@ -288,11 +295,8 @@ def test_a_drain_can_be_hurried() -> None:
 def test_a_call_that_does_not_say_goodbye_is_cancelled() -> None:
     async def scenario() -> None:
         async with calls_of() as calls:
-            task = hold(calls)
-            await asyncio.sleep(1)
-            (call,) = calls._live.values()
-            assert call.session is not None
-            call.session.end = lambda *_: None  # type: ignore[method-assign]
+            task, session = await begun(calls)
+            session.end = lambda *_: None  # type: ignore[method-assign]
             began = asyncio.get_running_loop().time()
             assert await calls.drained(5, "the server stops") == 1
             assert asyncio.get_running_loop().time() - began < 5 + GOODBYE_S + 1

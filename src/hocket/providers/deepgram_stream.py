@@ -46,7 +46,7 @@ ANSWER_SLACK_S = 0.3
 
 
 CROWD: Final = 64
-"""From so many connections of a process on, a voice that goes on is sent 40 ms at a time: its words come 10 ms later
+"""From so many connections of an account on, a voice that goes on is sent 40 ms at a time: its words come 10 ms later
 in the mean, where the calls of a full core would wait for each other longer."""
 
 CROWD_PACKET_MS: Final = 40
@@ -85,7 +85,7 @@ class DeepgramStream:
         sent_before: int = 0,
         connections: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`sent_before`: samples that the connection has been sent already, to prime it. `connections`: of the process,
+        """`sent_before`: samples that the connection has been sent already, to prime it. `connections`: of the account,
         at this moment."""
         self._socket = socket
         self._rate = rate
