@@ -19,13 +19,13 @@ def tone(milliseconds: int, rate: int = RATE) -> Samples:
     return (8000 * np.cos(2 * np.pi * 220 * at)).astype(np.int16)
 
 
-def phrases_of(tokens: list[str], first_phrase: int = FIRST_PHRASE) -> list[str]:
+def phrases_of(tokens: list[str], first_phrase: int = FIRST_PHRASE, language: str = "") -> list[str]:
     async def text() -> AsyncGenerator[str, None]:
         for token in tokens:
             yield token
 
     async def scenario() -> list[str]:
-        return [phrase async for phrase in phrases(text(), first_phrase)]
+        return [phrase async for phrase in phrases(text(), first_phrase, language)]
 
     return run(scenario())
 
@@ -46,6 +46,16 @@ def test_the_first_phrase_is_short_and_later_ones_are_longer() -> None:
     assert len(found[0]) >= FIRST_PHRASE
     assert found[1].startswith("$12.50 a month and it may be left at any")
     assert len(found) == 3
+
+
+def test_a_first_word_that_is_sure_to_be_whole_is_sent_before_what_follows() -> None:
+    tokens = ["Sure", ",", " it", " is", " open", " until", " nine."]
+    assert phrases_of(tokens, FIRST_WORD, "en-GB") == ["Sure", ", it is open ", "until nine."]
+    assert phrases_of(tokens, FIRST_WORD, "de")[0] == "Sure,"
+    assert phrases_of(tokens, FIRST_PHRASE, "en")[0] == "Sure,"
+    closed = ["Unfortunately", " we", " close", " at", " six."]
+    assert phrases_of(closed, FIRST_WORD, "en") == ["Unfortunately", " we close at ", "six."]
+    assert phrases_of(["It", " is", " All", " right."], FIRST_WORD, "en")[0] == "It "
 
 
 def test_a_first_word_is_sent_as_soon_as_it_is_whole_and_what_follows_grows() -> None:

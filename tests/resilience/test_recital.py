@@ -11,6 +11,7 @@ from hocket.errors import TtsError
 from hocket.resilience.manuscript import Manuscript
 from hocket.resilience.recital import AHEAD, CLOSE_S, Recital, close
 from hocket.sim.loop import run
+from hocket.stages.bell import Bell
 from hocket.stages.tts import SpeechChunk
 from tests.resilience.voices import tokens_of
 
@@ -37,12 +38,11 @@ class Voice:
             self.closed = True
 
 
-async def take_all(recital: Recital, news: asyncio.Event) -> list[str]:
+async def take_all(recital: Recital, news: Bell) -> list[str]:
     texts: list[str] = []
     while True:
         while not recital.ready:
-            news.clear()
-            await news.wait()
+            await news.rung()
         if (chunk := recital.take()) is None:
             return texts
         texts.append(chunk.text)
@@ -50,7 +50,7 @@ async def take_all(recital: Recital, news: asyncio.Event) -> list[str]:
 
 def test_all_is_read_in_order_and_not_far_ahead() -> None:
     async def scenario() -> None:
-        news, voice = asyncio.Event(), Voice()
+        news, voice = Bell(), Voice()
         recital = Recital(voice.speak(), news)
         assert not recital.ready
         await asyncio.sleep(5)
@@ -66,12 +66,11 @@ def test_all_is_read_in_order_and_not_far_ahead() -> None:
 @pytest.mark.parametrize("error", [TtsError("gone"), asyncio.CancelledError()])
 def test_an_error_comes_behind_the_last_chunk(error: BaseException) -> None:
     async def scenario() -> None:
-        news = asyncio.Event()
+        news = Bell()
         recital = Recital(Voice(error).speak(), news)
         for _ in range(10):
             while not recital.ready:
-                news.clear()
-                await news.wait()
+                await news.rung()
             assert recital.take()
         await asyncio.sleep(1)
         for _ in range(2):
@@ -85,7 +84,7 @@ def test_what_is_left_closes_in_peace() -> None:
     async def scenario() -> None:
         voice = Voice(close_s=1.0)
         manuscript = Manuscript(tokens_of(["a"], 99))
-        recital = Recital(voice.speak(), asyncio.Event())
+        recital = Recital(voice.speak(), Bell())
         await asyncio.sleep(0.5)
         recital.leave()
         recital.leave()
@@ -101,7 +100,7 @@ def test_what_is_left_closes_in_peace() -> None:
 def test_what_does_not_close_is_left_behind_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        recital = Recital(Voice(close_s=9).speak(), asyncio.Event())
+        recital = Recital(Voice(close_s=9).speak(), Bell())
         await asyncio.sleep(0.5)
         began = loop.time()
         await close(Manuscript(tokens_of(["a"], 99)), [recital])

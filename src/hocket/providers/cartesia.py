@@ -66,6 +66,7 @@ class Cartesia:
         self.name = f"cartesia/{model}/{voice}"
         self._about = f'the voice "{voice}" and the model "{model}"'
         self._first_phrase = first_phrase
+        self._language = language
         self._managed = max_buffer_delay_ms > 0
         self._request = {
             "model_id": model,
@@ -139,7 +140,7 @@ class Cartesia:
         output = {"container": "raw", "encoding": "pcm_s16le", "sample_rate": source_rate}
         request = {**self._request, "output_format": output}
         waiting = ""
-        async for piece in text if self._managed else phrases(text, self._first_phrase):
+        async for piece in text if self._managed else phrases(text, self._first_phrase, self._language):
             speech.write(piece)
             waiting += piece
             if context.began or any(character.isalnum() for character in waiting):

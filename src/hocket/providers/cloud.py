@@ -17,6 +17,7 @@ from weakref import WeakSet
 import msgspec
 
 from hocket.errors import MissingError, StageError
+from hocket.stages.bell import Bell
 
 if TYPE_CHECKING:
     from hocket.providers.cloud_socket import Socket
@@ -139,7 +140,7 @@ class Inbox(Generic[V]):
     def __init__(self) -> None:
         self._unread: deque[tuple[V, int]] = deque()
         self._size = 0
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._ended: Exception | None = None
 
     @property
@@ -150,7 +151,7 @@ class Inbox(Generic[V]):
         """False when there is no room for it."""
         self._unread.append((message, size))
         self._size += size
-        self._news.set()
+        self._news.ring()
         return self._size <= UNREAD_BYTES
 
     def end(self, error: Exception, *, at_once: bool = False) -> None:
@@ -159,15 +160,14 @@ class Inbox(Generic[V]):
             self._unread.clear()
         if self._ended is None:
             self._ended = error
-        self._news.set()
+        self._news.ring()
 
     async def take(self) -> V:
         """The next message. Raises what ended it."""
         while not self._unread:
             if self._ended is not None:
                 raise self._ended
-            self._news.clear()
-            await self._news.wait()
+            await self._news.rung()
         message, size = self._unread.popleft()
         self._size -= size
         return message

@@ -14,6 +14,7 @@ from hocket.audio.frame import FRAME_MS, Frame
 from hocket.audio.g711 import ulaw_of
 from hocket.errors import SttError
 from hocket.providers.deepgram_messages import Failure, Results, TurnInfo, Word, decode, text_after
+from hocket.stages.bell import Bell
 from hocket.stages.stt import Transcript
 from hocket.stages.transcripts import Transcripts
 
@@ -253,7 +254,7 @@ class _Outgoing:
         self._spoke_s = self._loop.time()
         """When something was sent last."""
         self._waiting: deque[bytes | str] = deque()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
         self._quiet_packet = QUIET_PACKET_MS * bytes_per_ms
         self._crowd_packet = CROWD_PACKET_MS * bytes_per_ms
@@ -286,7 +287,7 @@ class _Outgoing:
             self.dropped += len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
             del self._waiting[oldest]
         self._waiting.append(data)
-        self._news.set()
+        self._news.ring()
 
     def text(self, data: str) -> None:
         """A request, behind all audio so far."""
@@ -297,16 +298,15 @@ class _Outgoing:
             return
         if not self._waiting or self._waiting[-1] != data:
             self._waiting.append(data)
-        self._news.set()
+        self._news.ring()
 
     async def next(self, patience_s: float) -> bytes | str | None:
         """What could not be sent at once: the next message, or up to a second of audio. None when nothing has been
         sent for so long."""
         while not self._waiting:
-            self._news.clear()
             try:
                 async with asyncio.timeout_at(self._spoke_s + patience_s):
-                    await self._news.wait()
+                    await self._news.rung()
             except TimeoutError:
                 if self._loop.time() - self._spoke_s >= patience_s:
                     self._spoke_s = self._loop.time()

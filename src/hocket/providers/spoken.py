@@ -12,6 +12,7 @@ from hocket.audio.resample import Resampler
 from hocket.providers.captions import Captions
 from hocket.providers.trim import Trim
 from hocket.stages.tts import SpeechChunk
+from hocket.text.opening import is_opening
 
 FIRST_PHRASE = 12
 """Characters from which the first phrase of a reply is worth sending: about three tokens, 40 ms of a model's time."""
@@ -31,8 +32,12 @@ _ENDS_WORD = (",", "?", "!", ";", ":")
 _WORD = re.compile(r"\S+")
 
 
-async def phrases(text: AsyncIterator[str], first_phrase: int = FIRST_PHRASE) -> AsyncGenerator[str, None]:
+async def phrases(
+    text: AsyncIterator[str], first_phrase: int = FIRST_PHRASE, language: str = ""
+) -> AsyncGenerator[str, None]:
     """The text in whole words, joined the same: a phrase ends at punctuation, or when it is long enough.
+
+    `language`: where the first word is enough, one that is sure to be whole is sent before it is seen what follows.
 
     Vendors that speak each message at once (ElevenLabs in auto mode, Cartesia without buffering) would otherwise break
     words apart.
@@ -45,7 +50,11 @@ async def phrases(text: AsyncIterator[str], first_phrase: int = FIRST_PHRASE) ->
         whole = max(waiting.rfind(" "), waiting.rfind("\n")) + 1
         if enough == first_phrase and waiting[-1:] in _ENDS_WORD and waiting[-2:-1].isalpha():
             whole = len(waiting)
-        if whole >= enough or (waiting[:whole].strip() and waiting[:whole].rstrip().endswith(_ENDS)):
+        opening = enough == first_phrase == FIRST_WORD and is_opening(waiting, language)
+        if opening:
+            whole = len(waiting)
+        ended = waiting[:whole].rstrip().endswith(_ENDS) and any(map(str.isalnum, waiting[:whole]))
+        if opening or ended or whole >= enough:
             yield waiting[:whole]
             waiting = waiting[whole:]
             # A word lasts no longer than it takes to write the forty characters after it.

@@ -12,6 +12,7 @@ from hocket.resilience.chain import Chain, Link
 from hocket.resilience.manuscript import Manuscript, Reading
 from hocket.resilience.openers import StoredChunk
 from hocket.resilience.recital import Recital, close
+from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.patience import Patience
 from hocket.stages.tts import SpeechChunk, Tts
@@ -75,7 +76,7 @@ class _Reply:
         self._chain = chain
         self._rate = rate
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._patience = Patience(GAP_S)
         self._manuscript = Manuscript(text)
         self._told = 0
@@ -110,13 +111,12 @@ class _Reply:
         """The voice's next chunk; None at its end. Raises `TtsError` when it fails, or is late and there is another."""
         waits_from = self._loop.time()
         while not attempt.recital.ready:
-            self._news.clear()
             attempt.look(self._loop.time())
             try:
                 # A token wakes it too, for then there may be something to say.
                 with self._patience:
                     self._patience.until(attempt.deadline(waits_from))
-                    await self._news.wait()
+                    await self._news.rung()
             except TimeoutError:
                 # An error of the text, and what has just come, are no silence.
                 if self._manuscript.error is None and not attempt.recital.ready and self._stand_in():
@@ -168,13 +168,13 @@ class _Attempt:
     """One voice that is asked for the rest of a reply."""
 
     def __init__(
-        self, link: Link[Tts], manuscript: Manuscript, at: int, rate: int, segmented: bool, news: asyncio.Event
+        self, link: Link[Tts], manuscript: Manuscript, at: int, rate: int, segmented: bool, news: Bell
     ) -> None:
         """`at`: where the rest begins. `segmented`: the text is to be cut for it."""
         self.link = link
         self._manuscript = manuscript
         self._rate = rate
-        self._reading = Reading(manuscript, at, Segmenter() if segmented else None, news.set)
+        self._reading = Reading(manuscript, at, Segmenter() if segmented else None, news.ring)
         self.recital = Recital(link.stage.speak(self._reading, rate), news)
         self._at = at
         """Where the text begins whose sound has not begun."""

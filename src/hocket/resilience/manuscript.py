@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from hocket.errors import TtsError
+from hocket.stages.bell import Bell
 from hocket.turn.speakable import Segmenter
 
 LONGEST: Final = 100_000
@@ -25,13 +26,12 @@ class Manuscript:
         self.error: Exception | None = None
         """What the writing of the text failed with."""
         self._told = told
-        self._news = asyncio.Event()
+        self._news = Bell()
         self.task = asyncio.create_task(self._read(text), name="reply: text")
 
     async def more(self) -> None:
         """Wait for another piece, or the end. Its writer bounds how long that takes."""
-        self._news.clear()
-        await self._news.wait()
+        await self._news.rung()
 
     async def _read(self, text: AsyncIterator[str]) -> None:
         try:
@@ -52,12 +52,12 @@ class Manuscript:
         self.over = True
         if told is not None:
             told()
-        self._news.set()
+        self._news.ring()
 
     def _tell(self) -> None:
         if self._told is not None:
             self._told()
-        self._news.set()
+        self._news.ring()
 
 
 class Reading:

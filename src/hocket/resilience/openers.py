@@ -13,6 +13,7 @@ import numpy as np
 from hocket.audio.frame import silence
 from hocket.resilience.manuscript import Manuscript, Reading
 from hocket.resilience.recital import Recital, close
+from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.tts import SpeechChunk, Tts
 from hocket.turn.speakable import Segmenter
@@ -123,7 +124,7 @@ class _Reply:
         self._tts = tts
         self._openers = openers
         self._rate = rate
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._began_at: float | None = None
         self._search: _Search | None = _Search(tts.takes)
         self._missed = ""
@@ -144,8 +145,7 @@ class _Reply:
                     return self._take()
             elif self._manuscript.over:
                 return self._rest()
-            self._news.clear()
-            await self._news.wait()
+            await self._news.rung()
         return self._stored.popleft()
 
     async def close(self) -> None:
@@ -163,7 +163,7 @@ class _Reply:
         elif self._at and len(self._recitals) == 1:
             self._begin_rest()
         if manuscript.over:
-            self._news.set()
+            self._news.ring()
 
     def _look_up(self, opener: str) -> None:
         first = self._recitals[0]
@@ -189,7 +189,7 @@ class _Reply:
         if wasted := self._reading.handed:
             notify("tts", "wasted", "", wasted)
         self._begin_rest()
-        self._news.set()
+        self._news.ring()
 
     def _begin_rest(self) -> None:
         if any(map(str.isalnum, self._manuscript.text[self._at :])):

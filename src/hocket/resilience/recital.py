@@ -11,6 +11,7 @@ from typing import Final
 
 from hocket.errors import TtsError
 from hocket.resilience.manuscript import Manuscript
+from hocket.stages.bell import Bell
 from hocket.stages.tts import SpeechChunk
 
 log = logging.getLogger(__name__)
@@ -25,13 +26,13 @@ CLOSE_S: Final = 3.0
 class Recital:
     """The speech of one voice. Its error comes after its last chunk."""
 
-    def __init__(self, speech: AsyncGenerator[SpeechChunk, None], news: asyncio.Event) -> None:
-        """`news` is set on each chunk and at the end."""
+    def __init__(self, speech: AsyncGenerator[SpeechChunk, None], news: Bell) -> None:
+        """`news` is rung at each chunk and at the end."""
         self.first_at: float | None = None
         """Loop time of the first chunk."""
         self._news = news
         self._chunks: deque[SpeechChunk] = deque()
-        self._room = asyncio.Event()
+        self._room = Bell()
         self._over = False
         self._left = False
         self._error: Exception | None = None
@@ -51,7 +52,7 @@ class Recital:
         """The next chunk, when `ready`; None at the end. Raises what the voice raised."""
         assert self.ready, "nothing has come that could be taken"
         if self._chunks:
-            self._room.set()
+            self._room.ring()
             return self._chunks.popleft()
         if self._error is not None:
             raise self._error
@@ -70,10 +71,9 @@ class Recital:
                     if self.first_at is None:
                         self.first_at = asyncio.get_running_loop().time()
                     self._chunks.append(chunk)
-                    self._news.set()
+                    self._news.ring()
                     while len(self._chunks) >= AHEAD:
-                        self._room.clear()
-                        await self._room.wait()
+                        await self._room.rung()
         except Exception as error:
             self._error = error
         except asyncio.CancelledError:
@@ -82,7 +82,7 @@ class Recital:
             raise
         finally:
             self._over = True
-            self._news.set()
+            self._news.ring()
 
 
 async def close(manuscript: Manuscript, recitals: Iterable[Recital]) -> None:

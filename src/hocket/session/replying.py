@@ -20,6 +20,7 @@ from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, Too
 from hocket.stages.notices import listen
 from hocket.stages.patience import Patience
 from hocket.stages.tts import Tts
+from hocket.text.opening import Opening
 from hocket.text.speech import speech_text
 from hocket.trace.records import Mark, Step, Tokens
 from hocket.turn.history import Entry
@@ -221,7 +222,8 @@ class _Spoken:
     """What is written -> what is handed to a voice."""
 
     def __init__(self, language: str, takes: Literal["tokens", "segments"]) -> None:
-        self._speech = speech_text(language)
+        speech = speech_text(language)
+        self._speech = Opening(speech, language) if takes == "tokens" else speech
         self._segmenter = Segmenter() if takes == "segments" else None
 
     def push(self, token: str) -> Iterable[str]:

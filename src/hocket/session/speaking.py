@@ -15,6 +15,7 @@ from hocket.audio.playout import Playout
 from hocket.clock import MS, SECOND
 from hocket.ids import NO_REPLY, ReplyId
 from hocket.session.pacing import Wheel
+from hocket.stages.bell import Bell
 from hocket.stages.transport import Transport
 from hocket.stages.tts import SpeechChunk
 from hocket.trace.records import Mark
@@ -46,7 +47,7 @@ class Speaker:
         self._filler: Playout | None = None
         self._gate_open = False
         self._paused = False
-        self._room = asyncio.Event()
+        self._room = Bell()
 
     def begin(self, reply: ReplyId) -> None:
         """A new reply takes the place of the last one, whose sound has been stopped or finished."""
@@ -69,8 +70,7 @@ class Speaker:
             self._run()
         if playout.buffered_ms > BUFFER_MS and reply == self._reply:
             # Bounded by the reply: it is heard on, or the engine's deadlines end it.
-            self._room.clear()
-            await self._room.wait()
+            await self._room.rung()
 
     def complete(self, reply: ReplyId) -> bool:
         """No more speech will come. False when nothing audible came at all."""
@@ -159,7 +159,7 @@ class Speaker:
         """The reply is nobody's any more."""
         self._timers.cancel()
         self._wheel.stop(self)
-        self._room.set()
+        self._room.ring()
         self._reply = NO_REPLY
 
     def _run(self) -> None:
@@ -193,7 +193,7 @@ class Speaker:
             self._wheel.stop(self)
             break
         if self._playout.buffered_ms <= BUFFER_MS:
-            self._room.set()
+            self._room.ring()
 
     def _send(self, playout: Playout, count: int) -> bool:
         """Send so many samples; False when there is nothing to send."""

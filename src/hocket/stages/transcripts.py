@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Final
 
 from hocket.errors import SttError
+from hocket.stages.bell import Bell
 from hocket.stages.stt import Transcript
 
 WAITING: Final = 64
@@ -17,7 +17,7 @@ class Transcripts:
 
     def __init__(self) -> None:
         self._waiting: deque[Transcript] = deque()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._ended = False
         self._error: SttError | None = None
 
@@ -33,7 +33,7 @@ class Transcripts:
         if len(self._waiting) >= WAITING and transcript.final:
             transcript = _joined(self._waiting.pop(), transcript)
         self._waiting.append(transcript)
-        self._news.set()
+        self._news.ring()
 
     def end(self, error: SttError | None) -> None:
         """No more will come; what waits can still be read, unless it was `close` that ended it, without an error."""
@@ -43,7 +43,7 @@ class Transcripts:
         elif not self._ended:
             self._error = error
         self._ended = True
-        self._news.set()
+        self._news.ring()
 
     async def next(self) -> Transcript | None:
         """The next one; None after `end(None)`. Raises the error that ended them."""
@@ -52,8 +52,7 @@ class Transcripts:
                 raise self._error
             if self._ended:
                 return None
-            self._news.clear()
-            await self._news.wait()
+            await self._news.rung()
         return self._waiting.popleft()
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket.text.opening import Opening, is_opening
+from hocket.text.speech import speech_text
+from tests.text.saying import joined
+
+
+def pushed(tokens: list[str], language: str = "en") -> list[str]:
+    speech = Opening(speech_text(language), language)
+    return [*map(speech.push, tokens), speech.flush()]
+
+
+def test_a_first_word_is_given_out_before_it_is_known_what_follows() -> None:
+    assert pushed(["Sure", ", it", " costs", " $5", "."]) == ["Sure", ", ", "it ", "costs ", "", "five dollars."]
+    assert pushed(["Thank", " you", " both"]) == ["Thank", "", " you ", "both"]
+    assert pushed(["Good"]) == ["Good", ""]
+    assert pushed(["Good", " "]) == ["Good", "", " "]
+
+
+@pytest.mark.parametrize("first", ["We", "I", "No", "Certai", "sure", "Sure,", " Sure", "3", ""])
+def test_what_may_be_the_beginning_of_something_else_waits(first: str) -> None:
+    assert pushed([first, "x", " y"])[0].strip() == ""
+
+
+@pytest.mark.parametrize(("language", "known"), [("en", True), ("en-GB", True), ("EN-us", True), ("de", False)])
+def test_the_words_are_english(language: str, known: bool) -> None:
+    assert is_opening("All", language) == known
+
+
+def test_only_the_first_word_of_a_reply_is_given_out_early() -> None:
+    assert pushed(["All", " right.", " ", "All", " is", " well"])[1:4] == ["", " right. ", ""]
+    speech = Opening(speech_text("en"), "en")
+    assert joined(speech, ["One", " moment."]) + joined(speech, ["Good", "."]) == "One moment.Good."
+
+
+@given(st.lists(st.sampled_from(["Sure", "All", " Good", "ness", " ", ", ", "!", " 7", "*", " *well*", "\n"])))
+def test_the_text_is_the_same(tokens: list[str]) -> None:
+    assert "".join(pushed(tokens)) == joined(speech_text("en"), tokens)
