@@ -158,6 +158,19 @@ def test_a_call_goes_on_after_its_connection_broke_off(visit: Visit, wire: Wire)
     visit.errors[:] = [error for error in visit.errors if "WebSocket connection" not in error]  # Chromium's own words
 
 
+def test_a_call_goes_on_after_the_network_fell_silent(visit: Visit, wire: Wire) -> None:
+    """As when a phone walks out of one network into another: nobody says that the old one is gone."""
+    page = visit.call()
+    page.locator("#captions .agent", has_text="We open").first.wait_for()
+    try:
+        wire.silence()
+        page.get_by_text("Reconnecting …").wait_for(timeout=8_000)
+    finally:
+        wire.mend()
+    page.get_by_text("The connection is back.").wait_for()
+    assert page.locator("#captions", has_text=GREETING).count() == 1  # the same call, not another
+
+
 def test_what_is_reported_as_played_is_what_the_server_takes_it_for(visit: Visit) -> None:
     """Every 100 ms while it sounds, growing, and of the right sound; the server ends a call that reports wrongly."""
     page = visit.call()

@@ -24,6 +24,8 @@ class Wire:
         """What comes here goes to the worker's UDP port."""
         self._front = front_port
         self._media_cut = self._all_cut = False
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._open: dict[asyncio.Task[None], bool] = {}
         """Connections -> whether they carry a call."""
         self._loop = asyncio.new_event_loop()
@@ -38,7 +40,12 @@ class Wire:
         `mend`."""
         self._do(self._cut, everything)
 
+    def silence(self) -> None:
+        """Nothing comes through any more in either direction, nor is anything broken off, until `mend`."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
+
     def mend(self) -> None:
+        self._loop.call_soon_threadsafe(self._flows.set)
         self._do(self._cut, None)
 
     def __enter__(self) -> Self:
@@ -99,20 +106,20 @@ class Wire:
         try:
             far_writer.write(first)
             async with asyncio.TaskGroup() as both:
-                both.create_task(_copy(reader, far_writer))
-                both.create_task(_copy(far_reader, writer))
+                both.create_task(self._copy(reader, far_writer))
+                both.create_task(self._copy(far_reader, writer))
         except* OSError:
             pass
         finally:
             far_writer.transport.abort()
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
-    with suppress(OSError):
-        writer.write_eof()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(CHUNK):
+            await self._flows.wait()
+            writer.write(data)
+            await writer.drain()
+        with suppress(OSError):
+            writer.write_eof()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -357,6 +357,18 @@ def test_what_is_told_is_sent_and_the_last_state_told_again() -> None:
     run(scenario())
 
 
+def test_a_ping_is_answered_and_changes_nothing() -> None:
+    async def scenario() -> None:
+        browser = Browser()
+        await browser.line.start(Ear())
+        for message in ("ping", "hang_up", "ping"):
+            browser.line.receive(f'{{"type": "{message}"}}')
+        await asyncio.sleep(0.01)
+        assert [message["type"] for message in browser.messages] == ["welcome", "pong", "bye"]
+
+    run(scenario())
+
+
 def test_clear_takes_back_what_the_client_has_not_heard() -> None:
     async def scenario() -> None:
         browser = Browser(delay_s=0.04)

@@ -196,6 +196,20 @@ def test_a_score_counts_for_its_own_pause_only() -> None:
     assert talk.time_of(CommitTurn) == 2275
 
 
+@pytest.mark.parametrize(
+    ("told", "flip", "commit"),
+    [(2105, 2092, 2262), (2105, 2105, 2275), (2105, 0, 2275), (2305, 2092, 2455), (2105, 2400, 2275)],
+)
+def test_the_silence_counts_from_where_the_detector_heard_it_begin(told: int, flip: int, commit: int) -> None:
+    """Which is before the end of the frame that told it; audio that was held up on its way is no silence."""
+    talk = Talk()
+    talk.at(1055, SpeechStarted(1000 * MS))
+    talk.at(2050, Transcribed(QUESTION, final=False))
+    talk.at(told, SpeechStopped(2000 * MS, flip * MS))
+    talk.until(6000)
+    assert talk.time_of(CommitTurn) == commit
+
+
 def test_the_caller_who_goes_on_in_a_stretched_wait_is_not_cut() -> None:
     talk = Talk(EARS)
     talk.speak(1000, 2000, QUESTION)

@@ -97,7 +97,12 @@ class Buffered(msgspec.Struct, frozen=True, tag_field="type", tag="buffered"):
     ms: float
 
 
-ClientMessage: TypeAlias = Hello | Played | Dtmf | HangUp | Buffered
+class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
+    """Over a WebSocket: is the gateway there? Pages need it: a browser tells them nothing of a network that has gone
+    silent, and an agent that listens sends nothing."""
+
+
+ClientMessage: TypeAlias = Hello | Played | Dtmf | HangUp | Buffered | Ping
 
 
 # -- to the client
@@ -135,10 +140,14 @@ class Refused(msgspec.Struct, frozen=True, tag_field="type", tag="refused"):
     """None when trying again does not help."""
 
 
+class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to a `Ping`."""
+
+
 class Bye(msgspec.Struct, frozen=True, tag_field="type", tag="bye"):
     """The call is over; the connection is closed when what was sent has sounded."""
 
     reason: str
 
 
-ServerMessage: TypeAlias = Welcome | Clear | News | Refused | Bye
+ServerMessage: TypeAlias = Welcome | Clear | News | Refused | Pong | Bye

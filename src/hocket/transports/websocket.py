@@ -24,7 +24,9 @@ from hocket.transports.client_messages import (
     Dtmf,
     HangUp,
     Hello,
+    Ping,
     Played,
+    Pong,
     ServerMessage,
     Welcome,
 )
@@ -181,6 +183,8 @@ class WebSocketLine:
                 self._pressed(message.digit)
             elif isinstance(message, HangUp):
                 self._end("The caller hung up.")
+            elif isinstance(message, Ping):
+                self.tell(_PONG)
             elif isinstance(message, Hello):
                 raise TransportError("a second hello", retryable=False)
         except TransportError as error:
@@ -318,5 +322,6 @@ class _Quota:
             raise TransportError(f"more than {MAX_MESSAGES_PER_S} messages a second", retryable=False)
 
 
+_PONG: Final = Pong()
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final[msgspec.json.Decoder[ClientMessage]] = msgspec.json.Decoder(ClientMessage)

@@ -101,7 +101,7 @@ class Activity:
             return SpeechResumed()
         if self._paused and end - last_voice >= STAYS_HIGH:
             self._lingers = True
-            return self._stop(last_voice)
+            return self._stop(last_voice, end)
         return None
 
     def window(self, start: int, end: int, probability: float) -> Edge | None:
@@ -116,7 +116,7 @@ class Activity:
             self._onset = max(began, self._stopped)  # a detector that flutters hears nothing twice
             return SpeechStarted(self._onset)
         self._lingers = False
-        return self._stop(self._last_speech(end)) if self.speaking else None
+        return self._stop(self._last_speech(end), end) if self.speaking else None
 
     def _threshold(self, end: int) -> float:
         if not self.overlapping:
@@ -124,10 +124,10 @@ class Activity:
         sudden = end - self._last_loud < LOUD_LASTS and end - self._calm_broken < SUDDEN
         return SUDDEN_OVERLAP_THRESHOLD if sudden else OVERLAP_THRESHOLD
 
-    def _stop(self, last_speech: int) -> SpeechStopped:
+    def _stop(self, last_speech: int, flip: int) -> SpeechStopped:
         self.speaking = self._paused = False
         self._stopped = last_speech
-        return SpeechStopped(last_speech)
+        return SpeechStopped(last_speech, flip)
 
     def _last_speech(self, flip: int) -> int:
         heard = self._last_voice

@@ -39,8 +39,12 @@ from hocket.turn.events import (
     TurnScored,
 )
 from hocket.turn.history import History
-from hocket.turn.state import MAX_SAYS, Phase, Saying, State
+from hocket.turn.state import MAX_SAYS, MS, Phase, Saying, State
 from hocket.turn.timers import Reason
+
+FRAME: Final = 20 * MS
+"""By so much audio the end of the detector's window may lie before the frame that completed it: that was silence too.
+What came later still was held up on its way, and what the caller said meanwhile may be on its way as well."""
 
 
 class TurnEngine:
@@ -130,7 +134,7 @@ def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
     caller.speaking = False
     caller.quiet = True
     caller.last_speech = event.last_speech
-    caller.stopped_at = now
+    caller.stopped_at = min(now, max(event.flip or now, now - FRAME))
     caller.spoken += max(0, event.last_speech - caller.onset)
     s.timers.stop(Reason.STUCK)
     _REDUCERS[s.phase].speech_stopped(s, now)

@@ -42,6 +42,9 @@ class SpeechStopped(_Event, frozen=True):
 
     last_speech: int
     """When the last speech sample was said, back-dated by level: detectors stay high about 100 ms after people stop."""
+    flip: int = 0
+    """Where in the audio the detector heard that: the end of a window, which ends before the frame that completes it
+    has come. 0: just now."""
 
 
 class Transcribed(_Event, frozen=True):

@@ -59,7 +59,7 @@ def speech_resumed(s: State, now: int) -> None:
 
 
 def speech_stopped(s: State, now: int) -> None:
-    s.timers.set(Reason.CANDIDATE, now + s.config.endpointing.silence_ms * MS)
+    s.timers.set(Reason.CANDIDATE, max(now, s.caller.stopped_at + s.config.endpointing.silence_ms * MS))
     _speculate_if_worth(s, now)
     _hear_ending(s)
 

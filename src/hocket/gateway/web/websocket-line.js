@@ -5,6 +5,8 @@ import { ANSWER_MS, Line } from "./line.js";
 
 const RATE = 16000;
 const TAKEN_OVER = 4001; // another connection has shown the resume token
+const PING_MS = 1000;
+const SILENT_PINGS = 3; // in a row without any answer: the network is gone, or the server is
 const STALL_S = 2; // of audio that the network does not take: the connection is as good as lost
 
 /** The connections of all transports have these members. */
@@ -12,6 +14,8 @@ export class WebSocketLine extends Line {
   static kind = "ws";
 
   #socket = null;
+  #pings = 0; // the timer
+  #unanswered = 0; // pings, since anything came
   #clears = 0; // obeyed in this call: positions mean other samples after each
   #played = 0;
 
@@ -24,6 +28,8 @@ export class WebSocketLine extends Line {
       this.#played = welcome.position;
       this.sound.clear(welcome.position);
       this.isOpen = true;
+      this.#unanswered = 0;
+      this.#pings = setInterval(() => this.#ping(), PING_MS);
       return welcome;
     } catch (error) {
       this.close();
@@ -50,6 +56,7 @@ export class WebSocketLine extends Line {
 
   close() {
     this.isOpen = false;
+    clearInterval(this.#pings);
     const socket = this.#socket;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
@@ -78,8 +85,20 @@ export class WebSocketLine extends Line {
   }
 
   #receive(data) {
-    if (typeof data === "string") this.onmessage(JSON.parse(data));
-    else if (this.isOpen) this.sound.play(data);
+    this.#unanswered = 0;
+    if (typeof data !== "string") {
+      if (this.isOpen) this.sound.play(data);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type !== "pong") this.onmessage(message);
+  }
+
+  /** Counted and not timed: in a page that nobody looks at timers come late, and so would the answers be. */
+  #ping() {
+    if (this.#unanswered >= SILENT_PINGS) return this.drop();
+    this.#unanswered += 1;
+    this.send({ type: "ping" });
   }
 
   #report(sample) {
