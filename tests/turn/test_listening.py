@@ -210,6 +210,15 @@ def test_the_silence_counts_from_where_the_detector_heard_it_begin(told: int, fl
     assert talk.time_of(CommitTurn) == commit
 
 
+def test_a_detector_that_comes_down_with_the_voice_ends_no_turn_in_the_gap_of_a_consonant() -> None:
+    talk = Talk()
+    talk.at(1055, SpeechStarted(1000 * MS))
+    talk.at(1950, Transcribed(QUESTION, final=False))
+    talk.at(2010, SpeechStopped(2000 * MS, 2008 * MS))
+    talk.until(6000)
+    assert talk.time_of(CommitTurn) == 2250
+
+
 def test_the_caller_who_goes_on_in_a_stretched_wait_is_not_cut() -> None:
     talk = Talk(EARS)
     talk.speak(1000, 2000, QUESTION)

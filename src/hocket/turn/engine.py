@@ -46,6 +46,10 @@ FRAME: Final = 20 * MS
 """By so much audio the end of the detector's window may lie before the frame that completed it: that was silence too.
 What came later still was held up on its way, and what the caller said meanwhile may be on its way as well."""
 
+SOONEST_FLIP: Final = 80 * MS
+"""After the last speech: detectors mostly take 100 ms. One that comes down with the voice itself, in a word, would have
+the agent begin in a gap that a consonant makes."""
+
 
 class TurnEngine:
     """Turn-taking for one call."""
@@ -134,7 +138,7 @@ def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
     caller.speaking = False
     caller.quiet = True
     caller.last_speech = event.last_speech
-    caller.stopped_at = min(now, max(event.flip or now, now - FRAME))
+    caller.stopped_at = max(min(now, max(event.flip or now, now - FRAME)), event.last_speech + SOONEST_FLIP)
     caller.spoken += max(0, event.last_speech - caller.onset)
     s.timers.stop(Reason.STUCK)
     _REDUCERS[s.phase].speech_stopped(s, now)
