@@ -34,8 +34,8 @@ def as_heard(words: float, sound: float) -> float:
 
 
 class Endpointing(msgspec.Struct, frozen=True):
-    """The waits of one preset, counted from the voice-activity detector's flip to silence, at the soonest 80 ms after the
-    last speech."""
+    """The waits of one preset, counted from the voice-activity detector's flip to silence: at the soonest 80 ms after
+    the last speech."""
 
     silence_ms: int = 110
     """Flip to candidate."""
