@@ -422,7 +422,20 @@ def test_a_cached_opener_is_whole_and_not_repeated() -> None:
         one.dies_at.extend([None, 0])
         chunks = await spoken(tts, TOKENS)
         assert_whole(chunks, TEXT, 0)
-        assert two.given == ["w4 w5 w6. w7 w8 w9 w10 w11 w12?"]
+        assert two.given == [" w4 w5 w6. w7 w8 w9 w10 w11 w12?"]
+
+    run(scenario())
+
+
+def test_it_remembers_what_its_first_voice_does() -> None:
+    async def scenario() -> None:
+        one, two = OpenerTts(WordVoice("fake/one"), Openers(10**6)), WordVoice("fake/two")
+        tts = FallbackTts(chain(one, two))
+        assert not tts.remembers("w1 w2 w3,", RATE)
+        await spoken(tts, TOKENS)
+        assert tts.remembers("w1 w2 w3,", RATE)
+        assert not tts.remembers("w1 w2 w3,", 2 * RATE)
+        assert not FallbackTts(chain(two, one)).remembers("w1 w2 w3,", RATE)
 
     run(scenario())
 

@@ -164,6 +164,23 @@ def test_tokens_or_segments_as_the_voice_wants_them() -> None:
         assert (len(tts.said) == len(words)) == (takes == "tokens")
 
 
+def test_an_opener_that_the_voice_remembers_is_not_held_for_what_follows_it() -> None:
+    class Remembering(FakeTts):
+        takes = "tokens"
+
+        def remembers(self, opener: str, rate: int) -> bool:
+            return opener == "It is free."
+
+    async def scenario(bench: Bench) -> None:
+        bench.replying.answer(ONE, "What does it cost?")
+        await asyncio.sleep(1)
+
+    for tts, first in ((Remembering(), ["It ", "is ", "free."]), (FakeTts(), ["It ", "is ", "free. "])):
+        tts.takes = "tokens"
+        with_bench(FakeLlm(("It", " is", " free", ".", " Shall", " I?")), tts, scenario)
+        assert tts.said[:3] == first
+
+
 def test_a_tools_answer_goes_back_to_the_model() -> None:
     llm = FakeLlm(("Let me see. ", ToolCall("0", "clock", "{}"), ToolCall("1", "sun", "{}")), ("It is six.",))
     tts = FakeTts()

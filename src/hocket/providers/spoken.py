@@ -54,7 +54,7 @@ async def phrases(
         if opening:
             whole = len(waiting)
         ended = waiting[:whole].rstrip().endswith(_ENDS) and any(map(str.isalnum, waiting[:whole]))
-        if opening or ended or whole >= enough:
+        if opening or ended or len(waiting[:whole].lstrip()) >= enough:
             yield waiting[:whole]
             waiting = waiting[whole:]
             # A word lasts no longer than it takes to write the forty characters after it.

@@ -15,7 +15,7 @@ from hocket.resilience.recital import Recital, close
 from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.patience import Patience
-from hocket.stages.tts import SpeechChunk, Tts
+from hocket.stages.tts import Remembers, SpeechChunk, Tts
 from hocket.turn.speakable import Segmenter
 
 FIRST_SOUND_S: Final = 1.0
@@ -51,6 +51,11 @@ class FallbackTts:
         self.name = chain.first.name
         self.takes: Literal["tokens", "segments"] = chain.first.takes
         self._chain = chain
+
+    def remembers(self, opener: str, rate: int) -> bool:
+        """Whether the first voice has kept its sound."""
+        first = self._chain.first
+        return isinstance(first, Remembers) and first.remembers(opener, rate)
 
     async def speak(self, text: AsyncIterator[str], rate: int) -> AsyncGenerator[SpeechChunk, None]:
         """Speak the text as it arrives, at `rate` Hertz. Closing it cancels. Raises the last voice's `TtsError`."""

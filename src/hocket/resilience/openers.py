@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from hocket.resilience.recital import Recital, close
 from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.tts import SpeechChunk, Tts
+from hocket.text.opening import ENDS
 from hocket.turn.speakable import Segmenter
 
 COMMA_FROM: Final = 8
@@ -44,9 +45,19 @@ class Opener(msgspec.Struct, frozen=True):
     size: int
     """Bytes that it takes."""
 
+    def said_as(self, text: str) -> Iterator[StoredChunk]:
+        """The chunks of this text, which may end with other white space than the opener did."""
+        said = 0
+        words = len(text.rstrip())
+        for chunk in self.chunks:
+            end = said + len(chunk.text)
+            yield StoredChunk(chunk.samples, text[said:]) if said < words <= end else chunk
+            said = end
+
 
 class Openers:
-    """Openers by voice, rate and exact text, shared by all calls. The one unused for longest makes room for others."""
+    """Openers by voice, rate and exact text but for the white space behind it, shared by all calls. The one unused for
+    longest makes room for others."""
 
     def __init__(self, limit_bytes: int) -> None:
         """`limit_bytes`: 0 keeps none."""
@@ -58,16 +69,18 @@ class Openers:
         self._stored: OrderedDict[tuple[str, int, str], Opener] = OrderedDict()
 
     def __contains__(self, key: tuple[str, int, str]) -> bool:
-        return key in self._stored
+        voice, rate, text = key
+        return (voice, rate, text.rstrip()) in self._stored
 
     def get(self, voice: str, rate: int, text: str) -> Opener | None:
         """Look one up; it counts as a hit or a miss."""
-        opener = self._stored.get((voice, rate, text))
+        key = voice, rate, text.rstrip()
+        opener = self._stored.get(key)
         if opener is None:
             self.misses += 1
         else:
             self.hits += 1
-            self._stored.move_to_end((voice, rate, text))
+            self._stored.move_to_end(key)
         return opener
 
     def store(self, voice: str, rate: int, text: str, chunks: Sequence[SpeechChunk], ms: float) -> None:
@@ -75,7 +88,7 @@ class Openers:
 
         What is there already stays, and what is larger than the whole cache is not kept.
         """
-        key = (voice, rate, text)
+        key = voice, rate, text.rstrip()
         size = len(text) + sum(chunk.samples.nbytes + CHUNK_BYTES for chunk in chunks)
         if key in self._stored or size > self.limit_bytes:
             return
@@ -90,12 +103,13 @@ class Openers:
 class OpenerTts:
     """A voice whose replies begin from the cache where it has their opener.
 
-    The opener is the reply's first segment: of a voice that takes segments the first item of its text, otherwise what
-    a `Segmenter` cuts first, at a comma from `COMMA_FROM` characters on; at most `LONGEST` characters. The voice is
-    given the text at once. If the opener turns out to be cached before any sound has come, it is heard from the cache,
-    that synthesis is closed in the background, and a second one begins behind the opener; it is started with the first
-    word there, so that a reply of nothing else needs none. Otherwise the opener's sound is kept when it has come to its
-    end, if it ends where a chunk ends.
+    The opener is the reply's first segment: of a voice that takes segments the first
+    item of its text, otherwise what a `Segmenter` cuts first, at a comma from `COMMA_FROM` characters on; at most
+    `LONGEST` characters. What has been one before is taken for one as soon as it is there. The voice is given the text
+    at once. If the opener turns out to be cached before any sound has come, it is heard from the cache, that synthesis
+    is closed in the background, and a second one begins behind the opener; it is started with the first word there, so
+    that a reply of nothing else needs none. Otherwise the opener's sound is kept when it has come to its end, if it
+    ends where a chunk ends.
     """
 
     def __init__(self, tts: Tts, openers: Openers) -> None:
@@ -103,6 +117,10 @@ class OpenerTts:
         self.takes: Literal["tokens", "segments"] = tts.takes
         self._tts = tts
         self._openers = openers
+
+    def remembers(self, opener: str, rate: int) -> bool:
+        """Whether its sound is kept."""
+        return (self.name, rate, opener) in self._openers
 
     def speak(self, text: AsyncIterator[str], rate: int) -> AsyncGenerator[SpeechChunk, None]:
         """Speak the text as it arrives, at `rate` Hertz. Closing it cancels. Raises `TtsError`."""
@@ -157,7 +175,9 @@ class _Reply:
         if self._began_at is None:
             self._began_at = asyncio.get_running_loop().time()
         if self._search is not None:
-            if (opener := self._search.found(manuscript)) is not None:
+            # What was an opener before is one now: that is as good as to see what follows.
+            known = manuscript.text[-1:] in ENDS and (self._tts.name, self._rate, manuscript.text) in self._openers
+            if (opener := manuscript.text if known else self._search.found(manuscript)) is not None:
                 self._search = None
                 self._look_up(opener)
         elif self._at and len(self._recitals) == 1:
@@ -182,7 +202,7 @@ class _Reply:
         self._recording = None
         self._reading.stop()
         self._recitals[0].leave()
-        self._stored.extend(stored.chunks)
+        self._stored.extend(stored.said_as(opener))
         self._at = len(opener)
         waited_ms = self._since_text_ms(asyncio.get_running_loop().time())
         notify("tts", "hit", opener, max(0, round(stored.ms - waited_ms)))

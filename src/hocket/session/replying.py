@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final
 
 from hocket.errors import LlmError
 from hocket.ids import ReplyId
@@ -19,8 +20,8 @@ from hocket.session.voicing import Voicing
 from hocket.stages.llm import Llm, LlmDelta, LlmRequest, Message, TextDelta, ToolCall, Usage
 from hocket.stages.notices import listen
 from hocket.stages.patience import Patience
-from hocket.stages.tts import Tts
-from hocket.text.opening import Opening
+from hocket.stages.tts import Remembers, Tts
+from hocket.text.opening import Opening, nothing_known
 from hocket.text.speech import speech_text
 from hocket.trace.records import Mark, Step, Tokens
 from hocket.turn.history import Entry
@@ -146,7 +147,7 @@ class Replying:
     async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
         """The model's text as it is said, cut as the voice wants it, with its tools run in between."""
         for _ in range(TOOL_ROUNDS):
-            spoken = _Spoken(request.language, self._tts.takes)
+            spoken = _Spoken(request.language, self._tts, self._sayings.rate)
             written: list[str] = []
             wanted: list[ToolCall] = []
             async with aclosing(self._deltas(reply, request)) as deltas:
@@ -221,10 +222,12 @@ class Replying:
 class _Spoken:
     """What is written -> what is handed to a voice."""
 
-    def __init__(self, language: str, takes: Literal["tokens", "segments"]) -> None:
-        speech = speech_text(language)
-        self._speech = Opening(speech, language) if takes == "tokens" else speech
-        self._segmenter = Segmenter() if takes == "segments" else None
+    def __init__(self, language: str, tts: Tts, rate: int) -> None:
+        self._speech = speech_text(language)
+        self._segmenter = Segmenter() if tts.takes == "segments" else None
+        if tts.takes == "tokens":
+            known = partial(tts.remembers, rate=rate) if isinstance(tts, Remembers) else nothing_known
+            self._speech = Opening(self._speech, language, known)
 
     def push(self, token: str) -> Iterable[str]:
         return self._pieces(self._speech.push(token))

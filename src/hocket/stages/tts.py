@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -30,4 +30,13 @@ class Tts(Protocol):
 
     def speak(self, text: AsyncIterator[str], rate: int) -> AsyncGenerator[SpeechChunk, None]:
         """Speak the text as it arrives, in samples of `rate` Hertz. Closing it cancels. Raises `TtsError`."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A voice that has kept the sound of how replies began."""
+
+    def remembers(self, opener: str, rate: int) -> bool:
+        """Whether a reply that begins with this would be heard at once, in samples of `rate` Hertz."""
         ...
