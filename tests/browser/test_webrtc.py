@@ -29,6 +29,16 @@ JSON.parse = (text) => {
 """The gateway waits 30 s; the page is told that it is one."""
 
 
+SENT = """
+window.sent = [];
+const send = RTCDataChannel.prototype.send;
+RTCDataChannel.prototype.send = function (text) {
+  sent.push(JSON.parse(text));
+  return send.call(this, text);
+};
+"""
+
+
 STATE = """
 const native = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, "connectionState").get;
 Object.defineProperty(RTCPeerConnection.prototype, "connectionState", {
@@ -93,6 +103,15 @@ def webrtc(visit: Visit, wire: Wire) -> Iterator[WebRtc]:
     wire.mend()
     # Chromium's own words about offers that were not answered.
     visit.errors[:] = [error for error in visit.errors if "Failed to load resource" not in error]
+
+
+def test_the_page_says_how_much_sound_its_browser_holds_back(webrtc: WebRtc) -> None:
+    page = webrtc.visit.page
+    page.add_init_script(SENT)
+    webrtc.call()
+    webrtc.visit.until("sent.filter(({ type }) => type === 'buffered').length > 4")
+    held = page.evaluate("sent.filter(({ type }) => type === 'buffered').map(({ ms }) => ms)")
+    assert all(0 < ms < 500 for ms in held[1:])
 
 
 @pytest.mark.parametrize("everything", [False, True], ids=["udp", "everything"])

@@ -86,14 +86,20 @@ export class WebRtcLine extends Line {
     if (state === "failed" || state === "closed") this.isOpen ? this.drop() : fail();
   }
 
-  /** A server of which nothing comes any more is gone, or the network is. */
+  /**
+   * A server of which nothing comes any more is gone, or the network is. And it has to know how much sound is held back
+   * here, or it takes for heard what is not.
+   */
   #listen() {
-    let before = NaN;
+    let before = { bytes: NaN, delay_s: 0, samples: 0 };
     let since = performance.now();
     this.#watch = setInterval(async () => {
-      const bytes = await received(this.#peer);
-      if (bytes !== before) [before, since] = [bytes, performance.now()];
-      else if (performance.now() - since > SILENT_MS) this.drop();
+      const now = await received(this.#peer);
+      if (now.bytes !== before.bytes) since = performance.now();
+      else if (performance.now() - since > SILENT_MS) return this.drop();
+      const ms = (1000 * (now.delay_s - before.delay_s)) / (now.samples - before.samples);
+      if (Number.isFinite(ms)) this.send({ type: "buffered", ms });
+      before = now;
     }, LOOK_MS);
   }
 
@@ -127,9 +133,14 @@ export class WebRtcLine extends Line {
   }
 }
 
-/** How many bytes have come; NaN, which is never the same, where the browser does not tell. */
+/**
+ * How many bytes have come, how many samples have left the jitter buffer, and how long they all had been in it; NaN,
+ * which is never the same, where the browser does not tell.
+ */
 async function received(peer) {
-  const stats = await peer.getStats().catch(() => new Map()); // it was closed meanwhile
-  const pairs = [...stats.values()].filter(({ type }) => type === "candidate-pair");
-  return pairs.length ? pairs.reduce((sum, { bytesReceived = NaN }) => sum + bytesReceived, 0) : NaN;
+  const stats = [...(await peer.getStats().catch(() => new Map())).values()]; // it was closed meanwhile
+  const pairs = stats.filter(({ type }) => type === "candidate-pair");
+  const bytes = pairs.length ? pairs.reduce((sum, { bytesReceived = NaN }) => sum + bytesReceived, 0) : NaN;
+  const sound = stats.find(({ type, kind }) => type === "inbound-rtp" && kind === "audio") ?? {};
+  return { bytes, delay_s: sound.jitterBufferDelay ?? NaN, samples: sound.jitterBufferEmittedCount ?? NaN };
 }
