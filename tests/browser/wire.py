@@ -41,7 +41,7 @@ class Wire:
         self._do(self._cut, everything)
 
     def silence(self) -> None:
-        """Nothing comes through any more in either direction, nor is anything broken off, until `mend`."""
+        """Of connections that are there nothing comes through any more, nor is one broken off, until `mend`."""
         self._loop.call_soon_threadsafe(self._flows.clear)
 
     def mend(self) -> None:

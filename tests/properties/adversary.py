@@ -220,7 +220,7 @@ class World:
             caller.onset = max(0, self.now - lateness * 10 * MS)
             self.tell(e.SpeechStarted(caller.onset))
         else:
-            self.tell(e.SpeechStopped(max(caller.onset, self.now - lateness * 10 * MS)))
+            self.tell(e.SpeechStopped(max(caller.onset, self.now - lateness * 10 * MS), lateness * 7 % 41 * MS))
 
     def understand(self, word: str) -> None:
         self.caller.since_final.append(word)

@@ -55,6 +55,8 @@ def test_a_first_word_that_is_sure_to_be_whole_is_sent_before_what_follows() -> 
     assert phrases_of(tokens, FIRST_PHRASE, "en")[0] == "Sure,"
     closed = ["Unfortunately", " we", " close", " at", " six."]
     assert phrases_of(closed, FIRST_WORD, "en") == ["Unfortunately", " we close at ", "six."]
+    assert phrases_of(["Su", "re", "ty", " is", " all."], FIRST_WORD, "en")[0] == "Surety "
+    assert phrases_of([" I", " ", "think", " so."], FIRST_WORD)[0] == " I think "
     assert phrases_of(["It", " is", " All", " right."], FIRST_WORD, "en")[0] == "It "
 
 

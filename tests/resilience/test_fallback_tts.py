@@ -422,7 +422,7 @@ def test_a_cached_opener_is_whole_and_not_repeated() -> None:
         one.dies_at.extend([None, 0])
         chunks = await spoken(tts, TOKENS)
         assert_whole(chunks, TEXT, 0)
-        assert two.given == [" w4 w5 w6. w7 w8 w9 w10 w11 w12?"]
+        assert two.given == ["w4 w5 w6. w7 w8 w9 w10 w11 w12?"]
 
     run(scenario())
 

@@ -169,7 +169,7 @@ def test_an_opener_that_the_voice_remembers_is_not_held_for_what_follows_it() ->
         takes = "tokens"
 
         def remembers(self, opener: str, rate: int) -> bool:
-            return opener == "It is free."
+            return (opener, rate) == ("It is free.", 16_000)
 
     async def scenario(bench: Bench) -> None:
         bench.replying.answer(ONE, "What does it cost?")

@@ -39,7 +39,7 @@ def test_speech_is_told_from_its_first_voice_to_its_last_however_late_the_detect
     assert heard(voice=[(1000, 2000)], detected=[(1100, 2100)]) == [
         (1120, SpeechStarted(1000 * MS)),
         (2080, SpeechPaused(2000 * MS)),
-        (2112, SpeechStopped(2000 * MS, flip=2112 * MS)),
+        (2112, SpeechStopped(2000 * MS)),
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_pause_is_told_once_and_armed_again_by_voice() -> None:
 def test_a_detector_that_stays_high_is_not_waited_for() -> None:
     edges = heard(voice=[(1000, 2000)], detected=[(1000, 2400)])
     assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped]
-    assert edges[-1] == (2140, SpeechStopped(2000 * MS, flip=2140 * MS))
+    assert edges[-1] == (2140, SpeechStopped(2000 * MS))
 
 
 def test_voice_under_a_detector_that_stayed_high_is_speech_again_at_once() -> None:
@@ -89,12 +89,12 @@ def test_on_a_loud_line_the_last_speech_is_a_typical_lateness_before_the_flip(en
     edges = heard(voice=[(0, 3000)], detected=[(1000, end)])
     assert kinds(edges) == [SpeechStarted, SpeechStopped]
     flip, stopped = edges[-1]
-    assert stopped == SpeechStopped(flip * MS - LATENESS, flip * MS)
+    assert stopped == SpeechStopped(flip * MS - LATENESS)
 
 
 def test_a_blip_on_a_loud_line_is_not_shorter_than_nothing() -> None:
     edges = heard(voice=[(0, 3000)], detected=[(1000, 1024)])
-    assert edges == [(1024, SpeechStarted(992 * MS)), (1056, SpeechStopped(992 * MS, flip=1056 * MS))]
+    assert edges == [(1024, SpeechStarted(992 * MS)), (1056, SpeechStopped(992 * MS))]
 
 
 def test_a_detector_that_flutters_within_one_sound_hears_no_part_of_it_twice() -> None:

@@ -50,7 +50,7 @@ async def phrases(
         whole = max(waiting.rfind(" "), waiting.rfind("\n")) + 1
         if enough == first_phrase and waiting[-1:] in _ENDS_WORD and waiting[-2:-1].isalpha():
             whole = len(waiting)
-        opening = enough == first_phrase == FIRST_WORD and is_opening(waiting, language)
+        opening = enough == first_phrase == FIRST_WORD and waiting == token and is_opening(token, language)
         if opening:
             whole = len(waiting)
         ended = waiting[:whole].rstrip().endswith(_ENDS) and any(map(str.isalnum, waiting[:whole]))

@@ -16,14 +16,11 @@ from hocket.resilience.recital import Recital, close
 from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.tts import SpeechChunk, Tts
-from hocket.text.opening import ENDS
+from hocket.text.opening import LONGEST, may_be_opener
 from hocket.turn.speakable import Segmenter
 
 COMMA_FROM: Final = 8
 """Characters from which an opener may end at a comma: "Of course, " is one, "Yes, " is not."""
-
-LONGEST: Final = 80
-"""Characters of an opener; longer beginnings hardly ever come again."""
 
 CHUNK_BYTES: Final = 256
 """What a chunk takes beside its samples: three Python objects."""
@@ -103,13 +100,12 @@ class Openers:
 class OpenerTts:
     """A voice whose replies begin from the cache where it has their opener.
 
-    The opener is the reply's first segment: of a voice that takes segments the first
-    item of its text, otherwise what a `Segmenter` cuts first, at a comma from `COMMA_FROM` characters on; at most
-    `LONGEST` characters. What has been one before is taken for one as soon as it is there. The voice is given the text
-    at once. If the opener turns out to be cached before any sound has come, it is heard from the cache, that synthesis
-    is closed in the background, and a second one begins behind the opener; it is started with the first word there, so
-    that a reply of nothing else needs none. Otherwise the opener's sound is kept when it has come to its end, if it
-    ends where a chunk ends.
+    The opener is the reply's first segment: of a voice that takes segments the first item of its text, otherwise what
+    a `Segmenter` cuts first, at a comma from `COMMA_FROM` characters on; at most `LONGEST` characters. What has been
+    one before is mostly taken for one as soon as it is there. The voice is given the text at once. If the opener turns
+    out to be cached before any sound has come, it is heard from the cache, that synthesis is closed in the background,
+    and a second one begins behind the opener; it is started with the first word there, so that a reply of nothing else
+    needs none. Otherwise the opener's sound is kept when it has come to its end, if it ends where a chunk ends.
     """
 
     def __init__(self, tts: Tts, openers: Openers) -> None:
@@ -176,8 +172,9 @@ class _Reply:
             self._began_at = asyncio.get_running_loop().time()
         if self._search is not None:
             # What was an opener before is one now: that is as good as to see what follows.
-            known = manuscript.text[-1:] in ENDS and (self._tts.name, self._rate, manuscript.text) in self._openers
-            if (opener := manuscript.text if known else self._search.found(manuscript)) is not None:
+            text = manuscript.text
+            known = may_be_opener(text) and (self._tts.name, self._rate, text) in self._openers
+            if (opener := text if known else self._search.found(manuscript)) is not None:
                 self._search = None
                 self._look_up(opener)
         elif self._at and len(self._recitals) == 1:

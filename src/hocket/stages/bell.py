@@ -6,10 +6,11 @@ import asyncio
 
 
 class Bell:
-    """Rung when something has changed; who waits for it looks again, before anybody else can change it back.
+    """Rung when something has changed. Who waits looks first, and again after each ring, and awaits nothing between
+    that and the wait: a ring is not remembered.
 
-    An `asyncio.Event` that nobody has to clear. Streams wait so dozens of times a second, and an event asks for the
-    running loop each time, which is a call of the system in CPython 3.11.
+    Streams wait so dozens of times a second. An `asyncio.Event` would do, but that asks for the running loop each time,
+    which is a call of the system in CPython 3.11.
     """
 
     __slots__ = ("_loop", "_waiting")

@@ -3,33 +3,43 @@ milliseconds."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
-from hocket.text.speech import SpeechText
+from hocket.text.abbreviations import DEPENDING
+from hocket.text.dates import SHORT_NAMES
+from hocket.text.speech import SpeechText, is_english
+
+LONGEST: Final = 80
+"""Characters of an opener; longer beginnings hardly ever come again."""
 
 _ENGLISH: Final = frozenset(
     (
-        *("Absolutely", "Actually", "All", "Alright", "And", "Any", "But", "Certainly", "Exactly", "Excellent"),
-        *("Fair", "From", "Glad", "Good", "Got", "Great", "Happy", "Hello", "Hey", "Hi", "Just", "Leave", "My"),
-        *("Nice", "Not", "Of", "Oh", "Okay", "One", "Our", "Perfect", "Please", "Right", "Sorry", "Sounds"),
-        *("Sure", "Thank", "Thanks", "The", "Then", "This", "Understood", "Unfortunately", "Very", "Well"),
-        *("Wonderful", "Yeah", "Yes", "Your"),
+        *("Absolutely", "Actually", "All", "Alright", "Any", "Certainly", "Exactly", "Excellent", "Fair", "From"),
+        *("Glad", "Good", "Great", "Happy", "Hello", "Just", "Leave", "Nice", "Of", "Okay", "One", "Our"),
+        *("Perfect", "Please", "Right", "Sorry", "Sounds", "Sure", "Thank", "Thanks", "Then", "This"),
+        *("Understood", "Unfortunately", "Very", "Well", "Wonderful", "Yeah", "Yes", "Your"),
     )
 )
-"""Words that replies begin with and that take no ending: not "We", which may become "We're", nor "No", which may be of
-"No. 5"."""
+"""Words that replies begin with and that are one token for most models. In the vocabularies o200k, cl100k and Llama 3's
+what is cut behind one of them begins hardly any reply, and its beginning sounds like the word ("Good|bye"). So not
+"Not" ("Not|able") or "The" ("The|atre"), nor "We" ("We|'re") or "No" ("No. 5")."""
 
-ENDS: Final = tuple(".?!,:;")
-"""What an opener ends with."""
-
-LONGEST: Final = 80
-"""Characters of what is looked up as an opener."""
+_END: Final = re.compile(r"[?!]\Z|[^\W\d_][,;:]\Z|(?:\A|\s)([^\W\d_]{4,}\.)\Z").search
+_ABBREVIATED: Final = frozenset((*DEPENDING, *(f"{name}." for name in SHORT_NAMES)))
 
 
-def is_opening(text: str, language: str) -> bool:
-    """Whether a reply in this language that begins with these letters begins with this word, as good as always."""
-    return text in _ENGLISH and language.partition("-")[0].lower() == "en"
+def is_opening(word: str, language: str) -> bool:
+    """Whether a reply in this language whose first token is this begins with this word, as good as always."""
+    return word in _ENGLISH and is_english(language)
+
+
+def may_be_opener(text: str) -> bool:
+    """Whether a text that has been an opener before is one again, as good as always, whatever follows it: it does not
+    end in a number ("5,|50"), or in what may be an abbreviation ("Sun.| 24 December")."""
+    match = _END(text)
+    return match is not None and len(text) <= LONGEST and match[1] not in _ABBREVIATED
 
 
 def nothing_known(opener: str) -> bool:
@@ -67,7 +77,7 @@ class Opening:
         if len(self._written) < LONGEST:
             self._written += token
             self._out += ready
-            ready += self._early()
+            ready += self._early(token)
         return ready
 
     def flush(self) -> str:
@@ -76,11 +86,11 @@ class Opening:
         self._written = self._out = self._given = ""
         return rest
 
-    def _early(self) -> str:
+    def _early(self, token: str) -> str:
         """What need not wait."""
         written, out = self._written, self._out + self._space
-        first = not out and is_opening(written, self._language)
-        if not first and not (written.endswith(ENDS) and written.startswith(out) and self._known(written)):
+        first = token == written and not out and is_opening(token, self._language)
+        if not first and not (may_be_opener(written) and written.startswith(out) and self._known(written)):
             return ""
         held = written[len(out) :]
         self._given += held
@@ -92,6 +102,8 @@ class Opening:
         if ready and self._given.startswith(ready):
             self._given = self._given[len(ready) :]
             return ""
-        rest = self._space + ready.removeprefix(self._given)
+        given = self._given
+        # It is a rare word that went on after all ("example.|com"), and is read otherwise: said once all the same.
+        rest = self._space + ready.removeprefix(given if ready.startswith(given) else given.rstrip(".,;:?!"))
         self._given = self._space = ""
         return rest

@@ -25,10 +25,15 @@ class SpeechText(Protocol):
 
 def speech_text(language: str) -> SpeechText:
     """For a language tag such as "en-GB". Languages that hocket cannot read aloud only lose their markup."""
-    primary, _, region = language.replace("_", "-").lower().partition("-")
-    if primary != "en":
+    if not is_english(language):
         return Markup()
+    _, _, region = language.replace("_", "-").lower().partition("-")
     return _Both(Markup(), English(british=bool(region) and region not in _AMERICAN))
+
+
+def is_english(language: str) -> bool:
+    """Of a language tag."""
+    return language.replace("_", "-").partition("-")[0].lower() == "en"
 
 
 _AMERICAN = ("us", "ca", "ph")

@@ -91,8 +91,8 @@ class HangUp(msgspec.Struct, frozen=True, tag_field="type", tag="hang_up"):
 
 
 class Buffered(msgspec.Struct, frozen=True, tag_field="type", tag="buffered"):
-    """Over WebRTC, every second or so: how much sound the client's jitter buffer holds back. Without it a usual one is
-    reckoned with in what is taken to have sounded."""
+    """Over WebRTC, once or twice a second: how much sound the client's jitter buffer holds back. Without it a usual
+    one is reckoned with in what is taken to have sounded."""
 
     ms: float
 

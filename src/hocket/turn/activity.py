@@ -127,7 +127,7 @@ class Activity:
     def _stop(self, last_speech: int, flip: int) -> SpeechStopped:
         self.speaking = self._paused = False
         self._stopped = last_speech
-        return SpeechStopped(last_speech, flip)
+        return SpeechStopped(last_speech, max(0, self._known - flip))
 
     def _last_speech(self, flip: int) -> int:
         heard = self._last_voice

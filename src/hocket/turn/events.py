@@ -42,9 +42,9 @@ class SpeechStopped(_Event, frozen=True):
 
     last_speech: int
     """When the last speech sample was said, back-dated by level: detectors stay high about 100 ms after people stop."""
-    flip: int = 0
-    """Where in the audio the detector heard that: the end of a window, which ends before the frame that completes it
-    has come. 0: just now."""
+    since: int = 0
+    """Nanoseconds of audio that had come behind the window in which the detector heard that: windows end within
+    frames."""
 
 
 class Transcribed(_Event, frozen=True):

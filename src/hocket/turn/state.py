@@ -56,7 +56,7 @@ class Caller:
     onset: int = 0
     last_speech: int = 0
     stopped_at: int = 0
-    """When the detector flipped to silence; 0 if it has heard nothing of this utterance."""
+    """From when the silence counts: about when the detector flipped; 0 if it has heard nothing of this utterance."""
     spoken: int = 0
     """Nanoseconds of speech in this utterance, finished stretches only."""
     final_asked: bool = False
