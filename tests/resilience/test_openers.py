@@ -19,6 +19,7 @@ from hocket.sim.loop import run
 from hocket.sim.speaking import SimTts
 from hocket.stages.notices import Notice, listen
 from hocket.stages.tts import SpeechChunk
+from hocket.text.opening import may_be_opener
 from tests.resilience.voices import (
     CHUNKS,
     RATE,
@@ -135,9 +136,11 @@ def test_what_an_opener_is(text: str, opener: str | None) -> None:
         for _ in range(2):
             chunks = await spoken(hearing.tts, split(text, range(0, len(text) + 1, size)))
             assert text_of(chunks) == text
-        expected = [] if opener is None else [("missed", opener), ("hit", opener)]
-        told = [(step, opener.rstrip()) for step, opener in hearing.told() if step != "wasted"]
-        assert told == [(step, opener.rstrip()) for step, opener in expected]
+        words = (opener or "").rstrip()
+        # The second time it is known, and what is there with a token's end need not be seen with what follows it.
+        again = words if may_be_opener(words) and len(words) % size == 0 else opener
+        expected = [] if opener is None else [("missed", opener), ("hit", again)]
+        assert [told for told in hearing.told() if told[0] != "wasted"] == expected
 
     for size in (1, 4, 1000):
         run(scenario(size))

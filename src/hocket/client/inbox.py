@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Generic, TypeVar
+
+from hocket.stages.bell import Bell
 
 T = TypeVar("T")
 
@@ -16,7 +17,7 @@ class Inbox(Generic[T]):
         self.dropped = 0
         self._kept = kept
         self._waiting: deque[T] = deque()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._closed = False
         self._error: Exception | None = None
 
@@ -28,7 +29,7 @@ class Inbox(Generic[T]):
             self._waiting.popleft()
             self.dropped += 1
         self._waiting.append(item)
-        self._news.set()
+        self._news.ring()
 
     def clear(self) -> None:
         """Forget what nobody has looked at."""
@@ -39,7 +40,7 @@ class Inbox(Generic[T]):
         if not self._closed:
             self._closed = True
             self._error = error
-            self._news.set()
+            self._news.ring()
 
     async def get(self) -> T | None:
         """The next item; None at the end. Raises the error that `close` was given."""
@@ -48,7 +49,6 @@ class Inbox(Generic[T]):
                 raise self._error
             if self._closed:
                 return None
-            self._news.clear()
             # Bounded by the call: whatever becomes of it closes the inbox.
-            await self._news.wait()
+            await self._news.rung()
         return self._waiting.popleft()

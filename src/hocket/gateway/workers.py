@@ -16,6 +16,7 @@ from hocket.gateway.placing import Placement
 from hocket.gateway.process import WorkerProcess
 from hocket.gateway.settings import Settings
 from hocket.gateway.tickets import EXPIRES_S, Kind, issue, source_of
+from hocket.stages.bell import Bell
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Workers:
         """Who takes new calls; None: its successor is being started."""
         self._keepers: set[asyncio.Task[None]] = set()
         self._replacing = asyncio.Lock()
-        self._freed = asyncio.Event()
+        self._freed = Bell()
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
@@ -175,13 +176,12 @@ class Workers:
             for number in range(2 * self._settings.workers):
                 if number not in self._running:
                     return number
-            self._freed.clear()
-            await self._freed.wait()
+            await self._freed.rung()
 
     def _free(self, worker: WorkerProcess) -> None:
         if self._running.get(worker.number) is worker:
             del self._running[worker.number]
-        self._freed.set()
+        self._freed.ring()
 
     def _settle(self, post: int, worker: WorkerProcess, backoff_s: float = BACKOFF_S) -> None:
         self._posts[post] = worker

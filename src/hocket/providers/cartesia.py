@@ -22,6 +22,7 @@ from hocket.providers.feeding import Feed, from_base64
 from hocket.providers.spoken import FIRST_WORD, Speech, phrases
 from hocket.resilience.pool import Pool
 from hocket.stages.tts import SpeechChunk
+from hocket.text.words import has_word
 
 if TYPE_CHECKING:
     from hocket.providers.cloud_socket import Socket
@@ -143,7 +144,7 @@ class Cartesia:
         async for piece in text if self._managed else phrases(text, self._first_phrase, self._language):
             speech.write(piece)
             waiting += piece
-            if context.began or any(character.isalnum() for character in waiting):
+            if context.began or has_word(waiting):
                 context.began = True
                 await line.send({**request, "context_id": context.id, "transcript": waiting, "continue": True})
                 waiting = ""

@@ -23,6 +23,7 @@ from hocket.errors import ConfigError
 from hocket.providers.flite_library import load_flite
 from hocket.providers.synthesis import Emit, Word, speak_segments
 from hocket.stages.tts import SpeechChunk
+from hocket.text.words import has_word
 
 RATE = 16_000
 VOICES = ("rms", "slt", "awb", "kal16")
@@ -109,7 +110,7 @@ class _FliteVoice:
 
     def synthesise(self, text: str, emit: Emit) -> None:
         spoken = spoken_ascii(text)
-        if not any(character.isalnum() for character in spoken):
+        if not has_word(spoken):
             return
         call = self._call
         failures: list[BaseException] = []

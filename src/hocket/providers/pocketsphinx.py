@@ -22,6 +22,7 @@ from hocket.providers.sphinx_audio import Batch, PendingAudio
 from hocket.providers.sphinx_decoding import RATE
 from hocket.providers.sphinx_processes import Call, Slot
 from hocket.providers.stability import StabilityFilter
+from hocket.stages.bell import Bell
 from hocket.stages.stt import SttStream, Transcript
 from hocket.stages.transcripts import Transcripts
 
@@ -92,7 +93,7 @@ class _Stream:
         self._slot = slot
         self._call = call
         self._pending = PendingAudio(rate)
-        self._pushed = asyncio.Event()
+        self._pushed = Bell()
         self._transcripts = Transcripts()
         self._filter = StabilityFilter(AGREEING)
         self._closed = False
@@ -106,12 +107,12 @@ class _Stream:
     def push(self, frame: Frame) -> None:
         if not self._closed:
             self._pending.push(frame.samples)
-            self._pushed.set()
+            self._pushed.ring()
 
     def finalize(self) -> None:
         if not self._closed:
             self._pending.finish()
-            self._pushed.set()
+            self._pushed.ring()
 
     def __aiter__(self) -> AsyncIterator[Transcript]:
         return self
@@ -138,8 +139,7 @@ class _Stream:
                 if batch := self._pending.next():
                     await self._hear(batch)
                 else:
-                    self._pushed.clear()
-                    await self._pushed.wait()
+                    await self._pushed.rung()
         except SttError as error:
             self._transcripts.end(error)
         except Exception as error:  # whatever it is, the reader has to know

@@ -13,6 +13,7 @@ from hocket.providers.captions import Captions
 from hocket.providers.trim import Trim
 from hocket.stages.tts import SpeechChunk
 from hocket.text.opening import is_opening
+from hocket.text.words import has_word
 
 FIRST_PHRASE = 12
 """Characters from which the first phrase of a reply is worth sending: about three tokens, 40 ms of a model's time."""
@@ -53,7 +54,7 @@ async def phrases(
         opening = enough == first_phrase == FIRST_WORD and waiting == token and is_opening(token, language)
         if opening:
             whole = len(waiting)
-        ended = waiting[:whole].rstrip().endswith(_ENDS) and any(map(str.isalnum, waiting[:whole]))
+        ended = waiting[:whole].rstrip().endswith(_ENDS) and has_word(waiting[:whole])
         if opening or ended or len(waiting[:whole].lstrip()) >= enough:
             yield waiting[:whole]
             waiting = waiting[whole:]
@@ -141,7 +142,7 @@ class _GrowingCaptions(Captions):
 
     @property
     def speakable(self) -> bool:
-        return any(character.isalnum() for character in self._text)
+        return has_word(self._text)
 
     def write(self, text: str) -> None:
         self._text += text

@@ -16,6 +16,7 @@ from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.patience import Patience
 from hocket.stages.tts import Remembers, SpeechChunk, Tts
+from hocket.text.words import has_word
 from hocket.turn.speakable import Segmenter
 
 FIRST_SOUND_S: Final = 1.0
@@ -195,7 +196,7 @@ class _Attempt:
     def look(self, now: float) -> None:
         """See what there is to say that has not sounded."""
         unspoken = self._manuscript.text[self._at : self._reading.handed]
-        if self._word_since is None and _has_word(unspoken):
+        if self._word_since is None and has_word(unspoken):
             self._word_since = now
         if self._begins_since is None and self._is_speakable(unspoken, BEGINS):
             self._begins_since = now
@@ -255,13 +256,9 @@ class _Attempt:
     def _is_speakable(self, text: str, enough: int) -> bool:
         """Whether a voice can begin with it; a word that may go on is not counted."""
         if self._reading.finished or self.link.stage.takes == "segments":
-            return _has_word(text)
+            return has_word(text)
         whole = text[: max(text.rfind(" "), text.rfind("\n")) + 1]
-        return _has_word(whole) and (len(whole) >= enough or _PHRASE_END(whole) is not None)
-
-
-def _has_word(text: str) -> bool:
-    return any(map(str.isalnum, text))
+        return has_word(whole) and (len(whole) >= enough or _PHRASE_END(whole) is not None)
 
 
 _PHRASE_END: Final = re.compile(r"[.?!:;,]\s").search

@@ -17,6 +17,7 @@ from hocket.stages.bell import Bell
 from hocket.stages.notices import notify
 from hocket.stages.tts import SpeechChunk, Tts
 from hocket.text.opening import LONGEST, may_be_opener
+from hocket.text.words import has_word
 from hocket.turn.speakable import Segmenter
 
 COMMA_FROM: Final = 8
@@ -209,7 +210,7 @@ class _Reply:
         self._news.ring()
 
     def _begin_rest(self) -> None:
-        if any(map(str.isalnum, self._manuscript.text[self._at :])):
+        if has_word(self._manuscript.text[self._at :]):
             speech = self._tts.speak(Reading(self._manuscript, self._at), self._rate)
             self._recitals.append(Recital(speech, self._news))
 
@@ -273,7 +274,7 @@ class _Search:
             segments = self._segmenter.push(manuscript.pieces[-1])
         if not segments:
             return "" if manuscript.over else None
-        return segments[0] if len(segments[0]) <= LONGEST and any(map(str.isalnum, segments[0])) else ""
+        return segments[0] if len(segments[0]) <= LONGEST and has_word(segments[0]) else ""
 
 
 class _Recording:

@@ -16,6 +16,7 @@ from hocket.errors import SttError
 from hocket.sim.delays import Delays
 from hocket.sim.recognition import Recognition
 from hocket.sim.timeline import Timeline
+from hocket.stages.bell import Bell
 from hocket.stages.stt import Transcript
 from hocket.stages.vad import OnWindow, VadWindow
 
@@ -164,7 +165,7 @@ class _Outbox:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._items: deque[Transcript] = deque(maxlen=TRANSCRIPTS_BOUND)
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._due: deque[tuple[Transcript, asyncio.TimerHandle]] = deque()
         self._last_due = 0.0
         self._error: SttError | None = None
@@ -176,21 +177,21 @@ class _Outbox:
             self._schedule(self._last_due, transcript)
         elif not self._closed:
             self._items.append(transcript)
-            self._news.set()
+            self._news.ring()
 
     def put_later(self, delay_ns: int, transcript: Transcript) -> None:
         self._schedule(max(self._last_due, self._loop.time() + delay_ns / SECOND), transcript)
 
     def fail(self, error: SttError) -> None:
         self._error = self._error or error
-        self._news.set()
+        self._news.ring()
 
     def close(self) -> None:
         self._closed = True
         while self._due:
             self._due.popleft()[1].cancel()
         self._items.clear()
-        self._news.set()
+        self._news.ring()
 
     async def get(self) -> Transcript:
         while not self._items:
@@ -198,8 +199,7 @@ class _Outbox:
                 raise StopAsyncIteration
             if self._error is not None:
                 raise self._error
-            self._news.clear()
-            await self._news.wait()
+            await self._news.rung()
         return self._items.popleft()
 
     def _schedule(self, due: float, transcript: Transcript) -> None:
@@ -209,4 +209,4 @@ class _Outbox:
 
     def _deliver(self) -> None:
         self._items.append(self._due.popleft()[0])
-        self._news.set()
+        self._news.ring()

@@ -15,6 +15,7 @@ from hocket.audio.frame import Samples
 from hocket.clock import SECOND
 from hocket.errors import LlmError, TtsError
 from hocket.sim.delays import TOKEN_NS, Delays
+from hocket.stages.bell import Bell
 from hocket.stages.llm import LlmDelta, LlmRequest, TextDelta, Usage
 from hocket.stages.tts import SpeechChunk
 
@@ -143,7 +144,7 @@ class _Feed:
         self._buffered: deque[str] = deque()
         self._begun = False
         self._done = False
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._reader = asyncio.create_task(self._read(text), name="simulated voice")
 
     async def starts(self) -> bool:
@@ -178,14 +179,13 @@ class _Feed:
                 if len(self._buffered) >= PIECES_BOUND:
                     raise TtsError("The simulated voice is too far behind its text; give it less text at once.")
                 self._buffered.append(piece)
-                self._news.set()
+                self._news.ring()
         finally:
             self._done = True
-            self._news.set()
+            self._news.ring()
 
     async def _wait(self) -> None:
-        self._news.clear()
-        await self._news.wait()
+        await self._news.rung()
 
 
 @functools.cache

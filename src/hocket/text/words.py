@@ -19,6 +19,11 @@ UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3001-\u30ff\u3400-\u9fff\u
 """Thai, Lao, Burmese, Khmer, kana, Chinese characters, and their punctuation."""
 
 
+def has_word(text: str) -> bool:
+    """Whether there is anything in it that sounds."""
+    return any(map(str.isalnum, text))
+
+
 def may_end(text: str, start: int) -> bool:
     """Whether a piece that begins at `start` could end in this text; quicker than to look where."""
     return len(text) - start > LONGEST_WORD or _END(text, start) is not None

@@ -20,6 +20,7 @@ from hocket.sim.wire.conversation import Conversation
 from hocket.sim.wire.exchange import Exchange
 from hocket.sim.wire.server import Answer, WireServer
 from hocket.sim.wire.tone import CHUNK_MS, SPEED, length_ms, tone, within, words
+from hocket.stages.bell import Bell
 
 BUFFER_DELAY_MS: Final = 3000
 """How long text is waited for when the client does not say."""
@@ -165,13 +166,13 @@ class _Context:
         self._waiting = ""
         self._ended = False
         self._flushed = False
-        self._news = asyncio.Event()
+        self._news = Bell()
 
     def push(self, asked: _Asked) -> None:
         self._waiting += asked.transcript
         self._flushed = self._flushed or bool(asked.flush)
         self._ended = self._ended or not asked.goes_on
-        self._news.set()
+        self._news.ring()
 
     async def next(self) -> str | None:
         """Text to speak: when there is enough, when it has waited long enough, or at the end. None after it."""
@@ -195,8 +196,7 @@ class _Context:
         return self._ended or self._flushed or not self._delay_s or len(text) >= ENOUGH_CHARACTERS or text[-1:] in ".?!"
 
     async def _more(self) -> None:
-        self._news.clear()
-        await self._news.wait()
+        await self._news.rung()
 
 
 def _f32(samples: Samples) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hocket.clock import SECOND
 from hocket.sim.wire.exchange import Exchange
+from hocket.stages.bell import Bell
 
 
 class Conversation:
@@ -58,7 +59,7 @@ class Outbox:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._waiting: deque[tuple[float, str]] = deque()
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -66,7 +67,7 @@ class Outbox:
         """Send it so long from now, or as soon as what was put before it has been sent."""
         self._waiting.append((asyncio.get_running_loop().time() + delay_ns / SECOND, message))
         self._empty.clear()
-        self._news.set()
+        self._news.ring()
 
     async def drained(self) -> None:
         """Wait until all has been sent."""
@@ -78,8 +79,7 @@ class Outbox:
         while True:
             while not self._waiting:
                 self._empty.set()
-                self._news.clear()
-                await self._news.wait()
+                await self._news.rung()
             due, message = self._waiting[0]
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
