@@ -22,6 +22,7 @@ from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
 from hocket.sim.telnyx import TelnyxCaller
 from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
+from hocket.transports import carrier_audio
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 from hocket.transports.telnyx import TELNYX
 from hocket.transports.twilio import TWILIO
@@ -156,6 +157,32 @@ def test_a_call_from_dial_to_goodbye() -> None:
         # What is said is sent when its 20 ms are over, and comes back at once.
         lag = int(np.flatnonzero(heard)[0]) - int(np.flatnonzero(said)[0])
         assert FRAME <= lag < FRAME + 30 * RATE // 1000
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("carrier", [TWILIO, TELNYX], ids=lambda carrier: carrier.name)
+def test_many_calls_are_heard_in_longer_frames(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier_audio, "CROWD", 2)
+
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server:
+
+            async def call(number: int, frames: int) -> None:
+                url = f"ws://127.0.0.1:{server.port}/{carrier.name}"
+                if carrier is TWILIO:
+                    await TwilioCaller(url, Talker(frames), call_sid=f"CA{number}").run()
+                else:
+                    await TelnyxCaller(url, Talker(frames), call_control_id=f"v3:{number}").run()
+
+            await call(1, 5)
+            await until(lambda: not len(server.sockets))
+            await asyncio.gather(call(2, 20), call(3, 20))
+        alone, *both = echo.ears
+        assert {len(frame.samples) for frame in alone.frames} == {FRAME}
+        for ear in both:
+            assert [len(frame.samples) for frame in ear.frames[1:8]] == [2 * FRAME] * 7
 
     asyncio.run(scenario())
 

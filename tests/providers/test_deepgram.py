@@ -355,7 +355,7 @@ def test_a_rush_that_empties_the_pool_does_not_make_another() -> None:
                 await asyncio.gather(*(stream.close() for stream in streams))
                 await until(lambda: kept.ready == pool.SIZE)
             assert list(stt._sockets._pools.values()) == [kept]
-            await until(lambda: stt._sockets._dialer.count() == pool.SIZE)
+            await until(lambda: len(stt._sockets._dialer._open) == pool.SIZE)
 
     asyncio.run(scenario())
 

@@ -143,7 +143,7 @@ def test_an_event_that_a_carrier_may_add_one_day_is_passed_over(carrier: Carrier
 )
 def test_other_messages_before_the_start_are_refused(carrier: Carrier, text: str) -> None:
     with pytest.raises(TransportError, match="no message of a media stream"):
-        carrier.answer(text, print, lambda: None)
+        carrier.answer(text, print, lambda: None, lambda: 1)
 
 
 def test_who_the_caller_is(carrier: Carrier) -> None:

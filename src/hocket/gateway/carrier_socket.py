@@ -125,7 +125,7 @@ class CarrierSocket(Connection):
             self._line.receive(text)
             return
         try:
-            line = self._carrier.answer(text, self._send, self._hang_up)
+            line = self._carrier.answer(text, self._send, self._hang_up, self._open.__len__)
         except TransportError:
             self._hang_up(WSCloseCode.PROTOCOL_ERROR)
             return

@@ -125,10 +125,6 @@ class Dialer:
         socket.left = self._open.discard
         return socket
 
-    def count(self) -> int:
-        """Sockets that somebody has, waiting or not."""
-        return len(self._open)
-
     async def close(self) -> None:
         """Close every socket."""
         await asyncio.gather(*(socket.close() for socket in tuple(self._open)))

@@ -185,14 +185,7 @@ class _Sockets:
         opened = await pool.take()
         if self._pools.get(asking) is pool:
             pool.keep()
-        return DeepgramStream(
-            opened.socket,
-            asking.rate,
-            self._encoding,
-            self._dialect,
-            sent_before=opened.sent,
-            connections=self._dialer.count,
-        )
+        return DeepgramStream(opened.socket, asking.rate, self._encoding, self._dialect, sent_before=opened.sent)
 
     async def warm(self, asking: _Asking) -> None:
         if asking not in self._pools:

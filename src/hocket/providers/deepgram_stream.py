@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -46,13 +46,6 @@ ANSWER_SLACK_S = 0.3
 """An answer covers a request when it reaches so near to the audio sent before it."""
 
 
-CROWD: Final = 64
-"""From so many connections of an account on, a voice that goes on is sent 40 ms at a time: its words come 10 ms later
-in the mean, where the calls of a full core would wait for each other longer."""
-
-CROWD_PACKET_MS: Final = 40
-
-
 class Dialect(Enum):
     """How the two APIs say the same."""
 
@@ -84,15 +77,13 @@ class DeepgramStream:
         dialect: Dialect,
         *,
         sent_before: int = 0,
-        connections: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`sent_before`: samples that the connection has been sent already, to prime it. `connections`: of the account,
-        at this moment."""
+        """`sent_before`: samples that the connection has been sent already, to prime it."""
         self._socket = socket
         self._rate = rate
         self._mulaw = encoding == "mulaw"
         self._dialect = dialect
-        self._outgoing = _Outgoing(socket, rate // 1000 * (1 if self._mulaw else 2), connections)
+        self._outgoing = _Outgoing(socket, rate // 1000 * (1 if self._mulaw else 2))
         self._transcripts = Transcripts()
         self._requests: deque[_Request] = deque()
         self._pushed = 0
@@ -117,7 +108,7 @@ class DeepgramStream:
         """Take a frame; never blocks."""
         data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
         before, count = self._unsent, len(frame.samples)
-        self._outgoing.audio(data, voiced=frame.voiced != 0, goes_on=frame.voiced == count)
+        self._outgoing.audio(data, voiced=frame.voiced != 0)
         self._pushed += count - (self._unsent - before)
 
     def finalize(self) -> None:
@@ -246,7 +237,7 @@ class _Outgoing:
     """What is sent, in order: at once while the connection takes it, else when it does. Audio beyond the bound is
     dropped, oldest first; requests are not."""
 
-    def __init__(self, socket: Socket, bytes_per_ms: int, connections: Callable[[], int]) -> None:
+    def __init__(self, socket: Socket, bytes_per_ms: int) -> None:
         self.dropped = 0
         """Bytes of audio."""
         self._socket = socket
@@ -257,24 +248,17 @@ class _Outgoing:
         self._news = Bell()
         self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
         self._quiet_packet = QUIET_PACKET_MS * bytes_per_ms
-        self._crowd_packet = CROWD_PACKET_MS * bytes_per_ms
-        self._connections = connections
         self._unvoiced = 0
         """Bytes since the last voice."""
         self._gathered = b""
 
-    def audio(self, data: bytes, *, voiced: bool, goes_on: bool) -> None:
-        """Audio of a quiet line waits until it fills a packet, or something has to be sent. `goes_on`: there is a voice
-        up to its end."""
+    def audio(self, data: bytes, *, voiced: bool) -> None:
+        """Audio of a quiet line waits until it fills a packet, or something has to be sent."""
         self._unvoiced = 0 if voiced else self._unvoiced + len(data)
         if self._gathered:
             data, self._gathered = self._gathered + data, b""
-        packet = 0
-        if self._unvoiced > self._quiet_from:
-            packet = self._quiet_packet
-        elif goes_on and self._connections() >= CROWD:
-            packet = self._crowd_packet
-        if len(data) < packet and not self._waiting:
+        quiet = self._unvoiced > self._quiet_from
+        if quiet and len(data) < self._quiet_packet and not self._waiting:
             self._gathered = data
         else:
             self._send_audio(data)

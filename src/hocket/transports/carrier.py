@@ -271,9 +271,9 @@ class Carrier(NamedTuple):
     """In lower case: its path, and the kind of its tickets."""
     title: str
     """As people write it."""
-    answer: Callable[[str | bytes, Callable[[str], None], Callable[[], None]], CarrierLine | None]
-    """Make a line of the first messages, with what sends and what closes; None for `connected`, which says nothing.
-    Raises `TransportError` for any other message."""
+    answer: Callable[[str | bytes, Callable[[str], None], Callable[[], None], Callable[[], int]], CarrierLine | None]
+    """Make a line of the first messages, with what sends, what closes and what counts the calls of the process; None
+    for `connected`, which says nothing. Raises `TransportError` for any other message."""
 
 
 class Stream(msgspec.Struct, frozen=True):

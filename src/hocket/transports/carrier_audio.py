@@ -1,7 +1,8 @@
-"""A caller's audio from a carrier's messages, as frames of 20 ms without gaps, whatever the messages hold."""
+"""A caller's audio from a carrier's messages, as frames without gaps, whatever the messages hold."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +14,10 @@ RATE: Final = 8_000
 """Hertz."""
 
 FRAME: Final = RATE * FRAME_MS // 1000
+
+CROWD: Final = 100
+"""From so many calls of a process on, frames are twice as long: they cost a tenth less of a call, and a voice is heard
+10 ms later in the mean, where the calls of a full core would wait for each other longer."""
 
 MAX_CONCEALED: Final = RATE
 """Of a longer gap one second is made up for with silence, and the rest is left out."""
@@ -49,10 +54,12 @@ class Incoming:
     """Puts messages together. Those that are missing are told by their time, in milliseconds, where the carrier keeps
     the order of messages; or else by their count, and then some that are too early are held."""
 
-    __slots__ = ("_at", "_base", "_by", "_chunk", "_held", "_paced", "_rest", "_taken", "_zero")
+    __slots__ = ("_at", "_base", "_by", "_calls", "_chunk", "_held", "_paced", "_rest", "_taken", "_zero")
 
-    def __init__(self, by: Literal["time", "count"]) -> None:
+    def __init__(self, by: Literal["time", "count"], calls: Callable[[], int] = lambda: 1) -> None:
+        """`calls`: of the process, at this moment."""
         self._by = by
+        self._calls = calls
         self._chunk = -1
         self._base: int | None = None
         """Media time of the stream, in samples, where `_taken` began to count."""
@@ -102,11 +109,12 @@ class Incoming:
         self._taken += missing + len(data)
         if missing or self._rest:
             data = self._rest + _SILENCE * missing + data
-        whole = len(data) - len(data) % FRAME
+        size = FRAME if self._calls() < CROWD else 2 * FRAME
+        whole = len(data) - len(data) % size
         self._rest = data[whole:]
         at, self._at = self._at, self._at + whole
-        pieces = (data[start : start + FRAME] for start in range(0, whole, FRAME)) if whole > FRAME else (data[:whole],)
-        return [Frame(decode_ulaw(ulaw), RATE, at + index * FRAME, ulaw) for index, ulaw in enumerate(pieces) if ulaw]
+        pieces = (data[start : start + size] for start in range(0, whole, size)) if whole > size else (data[:whole],)
+        return [Frame(decode_ulaw(ulaw), RATE, at + index * size, ulaw) for index, ulaw in enumerate(pieces) if ulaw]
 
     def _missing_time(self, begins: int) -> int:
         """How many samples are missing before those that begin at this media time. Less than a frame is jitter of

@@ -53,8 +53,14 @@ class TelnyxLine(CarrierLine):
 
     name = "telnyx"
 
-    def __init__(self, start: StartMessage, send: Callable[[str], None], close: Callable[[], None]) -> None:
-        """Raises `TransportError` when the stream is not mu-law at 8 kHz."""
+    def __init__(
+        self,
+        start: StartMessage,
+        send: Callable[[str], None],
+        close: Callable[[], None],
+        calls: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """`calls`: of the process, at this moment. Raises `TransportError` when the stream is not mu-law at 8 kHz."""
         media = start.media_format
         if media.encoding not in ENCODINGS or (media.sample_rate, media.channels) != (RATE, 1):
             raise TransportError(
@@ -65,7 +71,7 @@ class TelnyxLine(CarrierLine):
             )
         about = Stream(start.call_control_id, start.caller, start.custom_parameters)
         # What its timestamps count is not documented, and that chunks count messages is.
-        super().__init__(about, _Dialect(), Incoming("count"), send, close)
+        super().__init__(about, _Dialect(), Incoming("count", calls), send, close)
 
 
 class _Dialect:
@@ -116,9 +122,11 @@ _OPENING: Final[msgspec.json.Decoder[_Opening]] = msgspec.json.Decoder(_Opening,
 _ERROR: Final[msgspec.json.Decoder[_Error]] = msgspec.json.Decoder(_Error, strict=False)
 
 
-def _answer(text: str | bytes, send: Callable[[str], None], close: Callable[[], None]) -> TelnyxLine | None:
+def _answer(
+    text: str | bytes, send: Callable[[str], None], close: Callable[[], None], calls: Callable[[], int]
+) -> TelnyxLine | None:
     start = read_start(text)
-    return None if start is None else TelnyxLine(start, send, close)
+    return None if start is None else TelnyxLine(start, send, close, calls)
 
 
 TELNYX: Final = Carrier("telnyx", "Telnyx", _answer)

@@ -45,8 +45,14 @@ class TwilioLine(CarrierLine):
 
     name = "twilio"
 
-    def __init__(self, start: StartMessage, send: Callable[[str], None], close: Callable[[], None]) -> None:
-        """Raises `TransportError` when the stream is not mu-law at 8 kHz."""
+    def __init__(
+        self,
+        start: StartMessage,
+        send: Callable[[str], None],
+        close: Callable[[], None],
+        calls: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """`calls`: of the process, at this moment. Raises `TransportError` when the stream is not mu-law at 8 kHz."""
         media = start.media_format
         if (media.encoding, media.sample_rate, media.channels) != ("audio/x-mulaw", RATE, 1):
             raise TransportError(
@@ -55,7 +61,7 @@ class TwilioLine(CarrierLine):
                 retryable=False,
             )
         about = Stream(start.call_sid, "", start.custom_parameters)
-        super().__init__(about, _Dialect(start.stream_sid), Incoming("time"), send, close)
+        super().__init__(about, _Dialect(start.stream_sid), Incoming("time", calls), send, close)
 
 
 class _Dialect:
@@ -92,9 +98,11 @@ _Opening: TypeAlias = _Connected | _Start
 _OPENING: Final[msgspec.json.Decoder[_Opening]] = msgspec.json.Decoder(_Opening, strict=False)
 
 
-def _answer(text: str | bytes, send: Callable[[str], None], close: Callable[[], None]) -> TwilioLine | None:
+def _answer(
+    text: str | bytes, send: Callable[[str], None], close: Callable[[], None], calls: Callable[[], int]
+) -> TwilioLine | None:
     start = read_start(text)
-    return None if start is None else TwilioLine(start, send, close)
+    return None if start is None else TwilioLine(start, send, close, calls)
 
 
 TWILIO: Final = Carrier("twilio", "Twilio", _answer)
