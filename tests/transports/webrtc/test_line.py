@@ -224,6 +224,27 @@ def test_a_caller_of_whom_nothing_comes_is_lost_and_given_up_in_the_end(monkeypa
     call(scene)
 
 
+def test_what_is_said_while_nothing_comes_of_the_caller_is_not_taken_for_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "LOST_S", 1.0)
+
+    async def scene(call: Call) -> None:
+        await until(lambda: len(call.ear.frames) > 20, "the caller is not heard")
+        speaking = asyncio.create_task(call.speak(silence(FRAME * 500)))
+        await until(lambda: bool(call.ear.reports), "nothing is said to have sounded")
+        call.caller.vanish()
+        gone = call.line._sent.position
+        await until(lambda: call.ear.told == ["lost"], "the line was not lost")
+        heard, _ = call.ear.reports[-1]
+        assert heard < gone + OUTPUT_RATE * 0.2
+        assert call.line.clear() > OUTPUT_RATE * 0.7, "all that was said since can be said again"
+        assert call.line._sent.position >= heard
+        speaking.cancel()
+
+    call(scene)
+
+
 def test_a_connection_that_recovers_by_itself_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "LOST_S", 0.3)
 

@@ -43,6 +43,9 @@ LOST_S: Final = 3.0
 """A caller of whom nothing comes for so long is away. Browsers send audio 50 times a second, and a check every 2.5 s
 where they have none."""
 
+QUIET_S: Final = 0.1
+"""Of whom nothing has come for so long, it is not known whether they hear."""
+
 MAX_QUEUED_S: Final = 1.0
 """Audio that is taken before it sounds; who sends more has lost its pace."""
 
@@ -240,15 +243,19 @@ class WebRtcLine:
         peer = self._peer
         if peer is not None:
             peer.voice.keep_alive(now, self._hearing.reception)
-            there = max(self._hearing.heard_at, peer.link.checked_at)
+            there = self._there(peer)
             if self._absence is None and now - there > LOST_S:
-                self._lose(there)
+                self._lose()
             elif self._absence is not None and there > self._absence.since:
                 self._found()
         if self._absence is None:
             self._report()
         elif now - self._absence.since > RESUME_S:
             self._end(f"The connection broke off, and the caller did not come back within {RESUME_S:g} s.")
+
+    def _there(self, peer: WebRtcPeer) -> float:
+        """When the caller was there for sure: the last that came of them."""
+        return max(self._hearing.heard_at, peer.link.checked_at)
 
     def _arrived(self, when: float) -> int:
         """The position that had sounded by then, as far as one can tell."""
@@ -259,15 +266,17 @@ class WebRtcLine:
         peer = self._peer
         if peer is None or self._receiver is None:
             return
-        position = self._arrived(self._now())
+        now, there = self._now(), self._there(peer)
+        # Of what was sent since they fell silent nobody knows: it may have to be said again.
+        position = self._arrived(now if now - there < QUIET_S else there)
         if position > self._sent.reported:
             self._sent.reported = position
             self._receiver.played(position, peer.voice.path.bound_ms, "estimated")
 
-    def _lose(self, since: float | None = None) -> None:
+    def _lose(self) -> None:
         if self._absence is not None or self._over or self._receiver is None:
             return
-        since = self._now() if since is None else since
+        since = self._now() if self._peer is None else self._there(self._peer)
         self._absence = _Absence(since, self._arrived(since))
         if self._closing:
             self._end("The caller's connection ended.")

@@ -34,8 +34,9 @@ except ImportError:
 
 log = logging.getLogger(__name__)
 
-CONNECT_S: Final = 15.0
-"""From the answer to the first encrypted packet. A browser asks its user nothing in between."""
+CONNECT_S: Final = 9.0
+"""From the answer to the first encrypted packet: the page gives up after ten, and so does the call. A browser asks its
+user nothing in between."""
 
 CLOSE_S: Final = 2.0
 """For goodbyes that nobody has to hear."""
