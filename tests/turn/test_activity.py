@@ -8,20 +8,20 @@ from hocket.turn.activity import LATENESS, THRESHOLD, Activity, Edge
 from hocket.turn.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 
 MS = 1_000_000
-LEVEL = 20  # ms between levels
+FRAMES = pytest.mark.parametrize("frame", [20, 40])
 WINDOW = 32  # ms a window
 
 Spans = list[tuple[int, int]]
 
 
-def heard(voice: Spans, detected: Spans, until: int = 3000) -> list[tuple[int, Edge]]:
-    """Millisecond -> edge, for a level above the noise in `voice` and a detector high in windows that end in
-    `detected`."""
+def heard(voice: Spans, detected: Spans, until: int = 3000, frame: int = 20) -> list[tuple[int, Edge]]:
+    """Millisecond -> edge, for a level above the noise in `voice`, told by frames of so many milliseconds, and a
+    detector high in windows that end in `detected`."""
     activity = Activity()
     edges: list[tuple[int, Edge]] = []
-    for now in sorted({*range(LEVEL, until + 1, LEVEL), *range(WINDOW, until + 1, WINDOW)}):
+    for now in sorted({*range(frame, until + 1, frame), *range(WINDOW, until + 1, WINDOW)}):
         told: list[Edge | None] = []
-        if now % LEVEL == 0:
+        if now % frame == 0:
             last_voice = max((min(now, end) // 10 * 10 for start, end in voice if start < now), default=0)
             told.append(activity.level(now * MS, last_voice * MS, last_voice * MS))
         if now % WINDOW == 0:
@@ -35,8 +35,9 @@ def kinds(edges: list[tuple[int, Edge]]) -> list[type[Edge]]:
     return [type(edge) for _, edge in edges]
 
 
-def test_speech_is_told_from_its_first_voice_to_its_last_however_late_the_detector_is() -> None:
-    assert heard(voice=[(1000, 2000)], detected=[(1100, 2100)]) == [
+@FRAMES
+def test_speech_is_told_from_its_first_voice_to_its_last_however_late_the_detector_is(frame: int) -> None:
+    assert heard(voice=[(1000, 2000)], detected=[(1100, 2100)], frame=frame) == [
         (1120, SpeechStarted(1000 * MS)),
         (2080, SpeechPaused(2000 * MS)),
         (2112, SpeechStopped(2000 * MS)),
@@ -79,9 +80,31 @@ def test_once_the_detector_has_come_down_it_is_believed_again_without_voice() ->
     assert kinds(edges) == [SpeechStarted, SpeechPaused, SpeechStopped, SpeechStarted, SpeechStopped]
 
 
-def test_the_closure_of_a_consonant_is_no_pause() -> None:
-    edges = heard(voice=[(1000, 1400), (1460, 2000)], detected=[(1000, 2040)])
+@FRAMES
+def test_the_closure_of_a_consonant_is_no_pause(frame: int) -> None:
+    edges = heard(voice=[(1000, 1400), (1460, 2000)], detected=[(1000, 2040)], frame=frame)
     assert kinds(edges) == [SpeechStarted, SpeechStopped]
+
+
+@FRAMES
+@pytest.mark.parametrize(("closure", "onset"), [(40, 1320), (80, 1480)])
+def test_a_voice_begins_behind_a_gap_but_not_behind_a_closure(closure: int, onset: int, frame: int) -> None:
+    edges = heard(voice=[(1320, 1400), (1400 + closure, 2000)], detected=[(1530, 2040)], frame=frame)
+    assert edges[0][1] == SpeechStarted(onset * MS)
+
+
+@FRAMES
+def test_of_the_silence_behind_a_window_only_that_of_its_own_frame_counts(frame: int) -> None:
+    def stopped(late: int) -> Edge | None:
+        activity = Activity()
+        for end in range(frame, 2000 + late + 1, frame):
+            activity.level(end * MS, 1920 * MS, 1920 * MS)
+            if end == 1920:
+                activity.window(1900 * MS, 1915 * MS, 0.9)
+        return activity.window(1960 * MS, 1987 * MS, 0.1)
+
+    assert stopped(0) == SpeechStopped(1920 * MS, 13 * MS)
+    assert stopped(40) == SpeechStopped(1920 * MS, frame * MS)
 
 
 @pytest.mark.parametrize("end", range(2000, 2160, 32))

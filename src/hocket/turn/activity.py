@@ -28,8 +28,11 @@ before (`benchmarks.false_yields --quick`)."""
 LOUD_LASTS: Final = 50 * _MS
 """So long after its last loud 10 ms a line is loud."""
 
-CALM: Final = 300 * _MS
+CALM: Final = 280 * _MS
 """A line below the level of voice for so long is calm; babble and clatter are not."""
+
+GAP: Final = 60 * _MS
+"""After so long without a voice, one that is heard again has begun anew; closures of consonants are shorter."""
 
 SUDDEN: Final = 120 * _MS
 """What breaks a calm is sudden for so long."""
@@ -56,6 +59,7 @@ class Activity:
 
     __slots__ = (
         "_calm_broken",
+        "_frame",
         "_known",
         "_last_loud",
         "_last_voice",
@@ -80,14 +84,18 @@ class Activity:
         self._last_loud = 0
         self._calm_broken = -SUDDEN
         self._known = 0  # the level is known up to here
+        self._frame = 20 * _MS  # the length of the last frame
         self._stopped = 0  # the last speech before this
 
     def level(self, end: int, last_voice: int, last_loud: int) -> Edge | None:
         """The level up to `end` is known; it was last that of voice, and loud, at these times (their ends)."""
-        if last_voice - self._last_voice > QUIET:
-            self._voice_began = max(last_voice - 20 * _MS, self._last_voice)
-            if last_voice - self._last_voice > CALM:
-                self._calm_broken = self._voice_began
+        if self._known:
+            self._frame = end - self._known
+        began = last_voice - self._frame  # as early as the voice of this frame may have begun
+        if began - self._last_voice > GAP:
+            self._voice_began = began
+            if began - self._last_voice > CALM:
+                self._calm_broken = began
         self._last_voice = last_voice
         self._last_loud = last_loud
         self._known = end
@@ -127,7 +135,7 @@ class Activity:
     def _stop(self, last_speech: int, flip: int) -> SpeechStopped:
         self.speaking = self._paused = False
         self._stopped = last_speech
-        return SpeechStopped(last_speech, max(0, self._known - flip))
+        return SpeechStopped(last_speech, min(max(0, self._known - flip), self._frame))
 
     def _last_speech(self, flip: int) -> int:
         heard = self._last_voice

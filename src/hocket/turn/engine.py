@@ -42,10 +42,6 @@ from hocket.turn.history import History
 from hocket.turn.state import MAX_SAYS, MS, Phase, Saying, State
 from hocket.turn.timers import Reason
 
-FRAME: Final = 20 * MS
-"""As far as the end of a window may lie before the end of the frame that completes it: that was silence too. Behind
-more audio than that the detector is late, and what the caller said meanwhile may be on its way as well."""
-
 SOONEST_FLIP: Final = 80 * MS
 """After the last speech: detectors mostly take 100 ms. One that comes down with the voice itself, in a word, would have
 the agent begin in a gap that a consonant makes."""
@@ -138,7 +134,7 @@ def _speech_stopped(s: State, now: int, event: SpeechStopped) -> None:
     caller.speaking = False
     caller.quiet = True
     caller.last_speech = event.last_speech
-    caller.stopped_at = max(now - min(event.since, FRAME), event.last_speech + SOONEST_FLIP)
+    caller.stopped_at = max(now - event.since, event.last_speech + SOONEST_FLIP)
     caller.spoken += max(0, event.last_speech - caller.onset)
     s.timers.stop(Reason.STUCK)
     _REDUCERS[s.phase].speech_stopped(s, now)

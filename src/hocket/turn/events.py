@@ -43,8 +43,8 @@ class SpeechStopped(_Event, frozen=True):
     last_speech: int
     """When the last speech sample was said, back-dated by level: detectors stay high about 100 ms after people stop."""
     since: int = 0
-    """Nanoseconds of audio that had come behind the window in which the detector heard that: windows end within
-    frames."""
+    """Nanoseconds of silence behind the window in which the detector heard that, in the same frame: windows end within
+    frames. What came in later frames is not counted: the detector is late then, and it may hold the caller's words."""
 
 
 class Transcribed(_Event, frozen=True):
