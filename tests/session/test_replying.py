@@ -181,6 +181,19 @@ def test_an_opener_that_the_voice_remembers_is_not_held_for_what_follows_it() ->
         assert tts.said[:3] == first
 
 
+@pytest.mark.parametrize(("before", "after"), [(".", "It"), (". ", "It"), (".", " It"), (".", "\nIt")])
+def test_what_is_said_before_a_tool_and_after_it_is_apart(before: str, after: str) -> None:
+    llm = FakeLlm((f"Let me see{before}", ToolCall("0", "clock", "{}")), (f"{after} is six.",))
+    tts = FakeTts()
+
+    async def scenario(bench: Bench) -> None:
+        bench.replying.answer(ONE, "What time is it?")
+        await asyncio.sleep(1)
+        assert "".join(tts.said) == "Let me see. It is six."
+
+    with_bench(llm, tts, scenario)
+
+
 def test_a_tools_answer_goes_back_to_the_model() -> None:
     llm = FakeLlm(("Let me see. ", ToolCall("0", "clock", "{}"), ToolCall("1", "sun", "{}")), ("It is six.",))
     tts = FakeTts()

@@ -146,6 +146,7 @@ class Replying:
 
     async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
         """The model's text as it is said, cut as the voice wants it, with its tools run in between."""
+        gap = ""
         for _ in range(TOOL_ROUNDS):
             spoken = _Spoken(request.language, self._tts, self._sayings.rate)
             written: list[str] = []
@@ -157,12 +158,17 @@ class Replying:
                         continue
                     written.append(delta.text)
                     for piece in spoken.push(delta.text):
-                        yield piece
+                        yield gap + piece.lstrip() if gap else piece
+                        gap = ""
             for piece in spoken.flush():
-                yield piece
+                yield gap + piece.lstrip() if gap else piece
+                gap = ""
             if not wanted:
                 return
-            request = await self._with_results(reply, request, "".join(written), wanted)
+            text = "".join(written)
+            if text and not text[-1].isspace():
+                gap = " "  # models mostly put none between what they say before a tool is run and after it
+            request = await self._with_results(reply, request, text, wanted)
         raise LlmError(f"{self._llm.name} asked for tools {TOOL_ROUNDS} times without an answer.", retryable=False)
 
     async def _deltas(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[TextDelta | ToolCall, None]:
