@@ -78,7 +78,8 @@ class Resilience(msgspec.Struct, frozen=True, kw_only=True):
 
     hedge: Hedge = "late"
     slots: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """Vendor, such as "deepgram", or "vendor/model" -> simultaneous streams or requests that the account allows."""
+    """Vendor, such as "deepgram", or "vendor/model" -> simultaneous streams or requests that the account allows each
+    worker: they do not know of each other."""
     openers_mb: float = 32.0
     """Memory for the sound of openings that were spoken before; 0 keeps none."""
 
