@@ -289,8 +289,8 @@ def test_a_stalled_server_costs_the_oldest_audio_and_never_memory() -> None:
             stream.finalize()
             stream._socket.resume_writing()
             await until_final(stream)
-            assert stream.dropped == 2000 - deepgram_stream.WAITING_FRAMES
-            kept = deepgram_stream.WAITING_FRAMES * RATE // 50 * 2
+            assert stream.dropped == 2000 - deepgram_stream.WAITING_MS // 20
+            kept = deepgram_stream.WAITING_MS * RATE // 1000 * 2
             await until(lambda: server.exchanges[0].audio_bytes == kept)
             await stream.close()
 

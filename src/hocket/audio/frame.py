@@ -12,7 +12,7 @@ Samples: TypeAlias = NDArray[np.int16]
 """Mono 16-bit samples, shape (n,)."""
 
 FRAME_MS = 20
-"""The length of the frames that transports carry."""
+"""The usual length of the frames that transports carry."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

@@ -36,15 +36,17 @@ FINISH_S: Final = 30.0
 class CarrierSockets:
     """The open connections and their calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Callable[[], int] | None = None) -> None:
+        """`calls`: of the process, at this moment; left out, there are no others than these connections'."""
         self._open: set[CarrierSocket] = set()
+        self._calls = calls or self.__len__
 
     def __len__(self) -> int:
         return len(self._open)
 
     def listener(self, carrier: Carrier, answer: Answer) -> CarrierSocket:
         """What takes one connection."""
-        return CarrierSocket(carrier, answer, self._open)
+        return CarrierSocket(carrier, answer, self._open, self._calls)
 
     async def close(self) -> None:
         """Cancel the calls that are held and close all connections. Legal twice."""
@@ -57,8 +59,11 @@ class CarrierSockets:
 class CarrierSocket(Connection):
     """One connection, from `start` to the end of its call. It is in `open_sockets` as long as either lasts."""
 
-    def __init__(self, carrier: Carrier, answer: Answer, open_sockets: set[CarrierSocket]) -> None:
+    def __init__(
+        self, carrier: Carrier, answer: Answer, open_sockets: set[CarrierSocket], calls: Callable[[], int]
+    ) -> None:
         super().__init__()
+        self._calls = calls
         self._carrier = carrier
         self._answer = answer
         self._open = open_sockets
@@ -125,7 +130,7 @@ class CarrierSocket(Connection):
             self._line.receive(text)
             return
         try:
-            line = self._carrier.answer(text, self._send, self._hang_up, self._open.__len__)
+            line = self._carrier.answer(text, self._send, self._hang_up, self._calls)
         except TransportError:
             self._hang_up(WSCloseCode.PROTOCOL_ERROR)
             return

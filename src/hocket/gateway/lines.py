@@ -34,7 +34,7 @@ class Lines:
         self._calls = calls
         self._settings = settings
         self._clients = ClientSockets(calls)
-        self._carriers = CarrierSockets()
+        self._carriers = CarrierSockets(lambda: calls.live)
         paths = {"/ws": self._clients.listener, **carrier_paths(calls, self._carriers, settings, number)}
         self._media = MediaServer(number, settings, calls.max_calls, paths)
         self._webrtc: _WebRtc | None = None

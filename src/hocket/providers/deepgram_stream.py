@@ -30,10 +30,11 @@ KEEPALIVE_S = 4.0
 KEEPALIVE = '{"type":"KeepAlive"}'
 """Of Nova; Flux knows none."""
 
-WAITING_FRAMES = 500
-"""Ten seconds of audio that could not be sent yet; the oldest is dropped first."""
+WAITING_MS = 10_000
+"""Of audio that could not be sent yet; the oldest is dropped first."""
 
-JOINED_FRAMES = 50
+JOINED_MS = 1_000
+"""Of such audio goes out in one message."""
 
 QUIET_AFTER_MS = 500
 """A line without a voice for so long is quiet: by then the recogniser has said what it has to say by itself."""
@@ -245,6 +246,10 @@ class _Outgoing:
         self._spoke_s = self._loop.time()
         """When something was sent last."""
         self._waiting: deque[bytes | str] = deque()
+        self._waiting_bytes = 0
+        """Of audio."""
+        self._waiting_most = WAITING_MS * bytes_per_ms
+        self._joined_most = JOINED_MS * bytes_per_ms
         self._news = Bell()
         self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
         self._quiet_packet = QUIET_PACKET_MS * bytes_per_ms
@@ -266,11 +271,13 @@ class _Outgoing:
     def _send_audio(self, data: bytes) -> None:
         if self._sent(data):
             return
-        if len(self._waiting) >= WAITING_FRAMES:
-            oldest = next((index for index, item in enumerate(self._waiting) if isinstance(item, bytes)), 0)
-            self.dropped += len(self._waiting[oldest]) if isinstance(self._waiting[oldest], bytes) else 0
-            del self._waiting[oldest]
         self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        while self._waiting_bytes > self._waiting_most:
+            oldest = next(item for item in self._waiting if isinstance(item, bytes))
+            self._waiting.remove(oldest)
+            self._waiting_bytes -= len(oldest)
+            self.dropped += len(oldest)
         self._news.ring()
 
     def text(self, data: str) -> None:
@@ -299,10 +306,14 @@ class _Outgoing:
         first = self._waiting.popleft()
         if isinstance(first, str):
             return first
-        audio = [first]
-        while self._waiting and isinstance(self._waiting[0], bytes) and len(audio) < JOINED_FRAMES:
-            audio.append(self._waiting.popleft())  # type: ignore[arg-type]
-        return b"".join(audio)
+        audio = bytearray(first)
+        while self._waiting and isinstance(more := self._waiting[0], bytes):
+            if len(audio) + len(more) > self._joined_most:
+                break
+            audio += more
+            self._waiting.popleft()
+        self._waiting_bytes -= len(audio)
+        return bytes(audio)
 
     def _sent(self, data: bytes | str) -> bool:
         if self._waiting or not self._socket.offer(data):

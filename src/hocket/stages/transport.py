@@ -11,7 +11,8 @@ class Receiver(Protocol):
     """What a transport tells the session; every call comes from the event loop and returns at once."""
 
     def hear(self, frame: Frame) -> None:
-        """The caller's next frame of 20 ms, in order and without gaps (a lost frame is concealed by the transport)."""
+        """The caller's next frame, in order and without gaps (a lost frame is concealed by the transport): 20 ms, or 40
+        where there are many calls, which may change within one."""
         ...
 
     def played(self, sample: int, bound_ms: float, source: Literal["acknowledged", "estimated"]) -> None:
