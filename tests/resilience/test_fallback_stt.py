@@ -187,6 +187,19 @@ def test_a_provider_that_is_gone_for_two_seconds_loses_no_word() -> None:
     assert heard.error is None
 
 
+def test_while_it_is_replaced_its_slot_is_kept_from_new_calls() -> None:
+    gone = SttError("The provider refuses.")
+    ear = EarStt(openings=(0.0, gone, gone, 0.1))
+    slots, room = Slots({"ear": 2}), []
+    looks = {frame: lambda _: room.append(slots.has_room(["ear"])) for frame in (*range(1, 60), *range(61, 160))}
+    taken = [slots.take("ear")]
+    heard = run(hold([ear], AUDIO, {**looks, 60: cut(ear)}, slots=slots))
+    assert taken == [True]
+    assert heard.error is None
+    assert not any(room)
+    assert slots.has_room(["ear"]), "the call is over"
+
+
 def test_an_error_that_trying_again_cannot_help_is_not_tried_again() -> None:
     invalid = SttError("The key is not valid.", retryable=False)
     ear = EarStt()

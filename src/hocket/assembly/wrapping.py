@@ -72,7 +72,7 @@ class Providers:
 
     def has_room(self) -> bool:
         """Has any recogniser a stream left for one more call? Only those are held as long as their call."""
-        return any(self.slots.free(stt.name) != 0 for stt in self._stts)
+        return self.slots.has_room(stt.name for stt in self._stts)
 
     async def close(self) -> None:
         """Wait for the calls that lost to end; the providers themselves are closed by whoever opened them."""

@@ -136,7 +136,8 @@ class _Stream:
         try:
             while True:
                 lost = await self._listen(connection)
-                connection = await self._replaced(connection, lost)
+                with self._links.awaiting():
+                    connection = await self._replaced(connection, lost)
         except SttError as error:
             self._out.end(error)
         except Exception as error:

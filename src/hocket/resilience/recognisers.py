@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import AbstractContextManager
 from typing import Final
 
 from hocket.errors import SttError
@@ -113,6 +114,10 @@ class Recognisers:
         link.breaker.failed(error)
         if not error.retryable:
             self._barred.append(link)
+
+    def awaiting(self) -> AbstractContextManager[None]:
+        """While the call has no recogniser, a slot is kept for it from new calls."""
+        return self._chain.slots.awaiting()
 
     def release(self, link: Link[Stt]) -> None:
         """Give back its slot."""

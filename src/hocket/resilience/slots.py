@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from hocket.errors import ConfigError
 
@@ -16,6 +17,7 @@ class Slots:
         streams. Raises `ConfigError` for a limit under 1."""
         self._limits = dict(limits or {})
         self._taken: Counter[str] = Counter()
+        self._awaited = 0
         for account, limit in self._limits.items():
             if limit < 1:
                 raise ConfigError(f'The limit of "{account}" is {limit}: give the number of streams its account has.')
@@ -38,6 +40,19 @@ class Slots:
         """Slots left for a stage of this name; None where nothing limits them."""
         left = [self._limits[account] - self._taken[account] for account in _accounts(name) if account in self._limits]
         return min(left) if left else None
+
+    @contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """A call that is live has given its slot back and waits for another: nobody new is to have it."""
+        self._awaited += 1
+        try:
+            yield
+        finally:
+            self._awaited -= 1
+
+    def has_room(self, names: Iterable[str]) -> bool:
+        """Has any of these stages a slot for a new call, beside those that live calls wait for?"""
+        return any((left := self.free(name)) is None or left > self._awaited for name in names)
 
     def taken(self, name: str) -> int:
         """Slots in use by stages of this account or name."""
