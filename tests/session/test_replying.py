@@ -194,6 +194,18 @@ def test_what_is_said_before_a_tool_and_after_it_is_apart(before: str, after: st
     with_bench(llm, tts, scenario)
 
 
+def test_so_it_is_when_a_second_tool_is_run_without_a_word() -> None:
+    tool = ToolCall("0", "clock", "{}")
+    tts = FakeTts()
+
+    async def scenario(bench: Bench) -> None:
+        bench.replying.answer(ONE, "What time is it?")
+        await asyncio.sleep(1)
+        assert "".join(tts.said) == "Let me see. It is six."
+
+    with_bench(FakeLlm(("Let me see.", tool), (tool,), ("It is six.",)), tts, scenario)
+
+
 def test_a_tools_answer_goes_back_to_the_model() -> None:
     llm = FakeLlm(("Let me see. ", ToolCall("0", "clock", "{}"), ToolCall("1", "sun", "{}")), ("It is six.",))
     tts = FakeTts()

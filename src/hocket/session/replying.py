@@ -146,9 +146,9 @@ class Replying:
 
     async def _write(self, reply: ReplyId, request: LlmRequest) -> AsyncGenerator[str, None]:
         """The model's text as it is said, cut as the voice wants it, with its tools run in between."""
-        gap = ""
+        before = ""
         for _ in range(TOOL_ROUNDS):
-            spoken = _Spoken(request.language, self._tts, self._sayings.rate)
+            spoken = _Spoken(request.language, self._tts, self._sayings.rate, before)
             written: list[str] = []
             wanted: list[ToolCall] = []
             async with aclosing(self._deltas(reply, request)) as deltas:
@@ -158,16 +158,13 @@ class Replying:
                         continue
                     written.append(delta.text)
                     for piece in spoken.push(delta.text):
-                        yield gap + piece.lstrip() if gap else piece
-                        gap = ""
+                        yield piece
             for piece in spoken.flush():
-                yield gap + piece.lstrip() if gap else piece
-                gap = ""
+                yield piece
             if not wanted:
                 return
             text = "".join(written)
-            if text and not text[-1].isspace():
-                gap = " "  # models mostly put none between what they say before a tool is run and after it
+            before = text or before
             request = await self._with_results(reply, request, text, wanted)
         raise LlmError(f"{self._llm.name} asked for tools {TOOL_ROUNDS} times without an answer.", retryable=False)
 
@@ -228,7 +225,9 @@ class Replying:
 class _Spoken:
     """What is written -> what is handed to a voice."""
 
-    def __init__(self, language: str, tts: Tts, rate: int) -> None:
+    def __init__(self, language: str, tts: Tts, rate: int, before: str) -> None:
+        """`before`: what was written before a tool was run; models mostly leave no white space between."""
+        self._gap = " " if before and not before[-1].isspace() else ""
         self._speech = speech_text(language)
         self._segmenter = Segmenter() if tts.takes == "segments" else None
         if tts.takes == "tokens":
@@ -246,6 +245,8 @@ class _Spoken:
     def _pieces(self, text: str) -> Iterable[str]:
         if not text:
             return ()
+        if self._gap:
+            text, self._gap = self._gap + text.lstrip(), ""
         return (text,) if self._segmenter is None else self._segmenter.push(text)
 
 
