@@ -280,12 +280,12 @@ def test_on_the_wire_wrong_keys_and_unknown_models_are_told_apart() -> None:
 @pytest.mark.usefixtures("quick")
 def test_on_the_wire_servers_that_are_down_slow_or_fail_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (trials, doctor):
-        monkeypatch.setattr(module, "ANSWER_S", 0.2)
+        monkeypatch.setattr(module, "ANSWER_S", 2.0)  # a machine that stands still for a moment still answers
 
     async def scenario() -> list[Checkup]:
         async with model, OpenAiServer() as slow, OpenAiServer() as down:
             model.replies = tire
-            slow.faults.standing = Fault("late", seconds=5)
+            slow.faults.standing = Fault("late", seconds=60)
             await down.stop()
             llms = [OpenAiChat("gpt", key="k", base_url=server.url + "/v1") for server in (model, slow, down)]
             return list((await diagnose(timed(llm=llms))).checkups[1:4])
@@ -303,7 +303,7 @@ def test_on_the_wire_servers_that_are_down_slow_or_fail_half_way(monkeypatch: py
     assert "(HTTP 529)" in half.problem
     assert len(half.samples_ms) == 3
     assert (half.reachable, half.key_accepted) == (True, True)
-    assert "within 0.2 s" in late.problem
+    assert "within 2 s" in late.problem
     assert (late.reachable, late.key_accepted, late.model_exists) == (False, None, None)
     assert "could not be reached" in gone.problem
     assert gone.reachable is False

@@ -95,7 +95,7 @@ def _silences(levels: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def test_a_call_by_webrtc_is_like_any_other(visit: Visit) -> None:
-    if "webrtc" not in visit.page.request.post(f"{visit.url}/v1/voice/session").json()["urls"]:
+    if "webrtc" not in visit.ticket()["urls"]:
         pytest.skip("this server has no WebRTC: pip install hocket[webrtc]")
     page = visit.call("webrtc")
     assert page.locator("#connection").inner_text() == "WebRTC"

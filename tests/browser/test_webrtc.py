@@ -97,7 +97,7 @@ class WebRtc:
 @pytest.fixture
 def webrtc(visit: Visit, wire: Wire) -> Iterator[WebRtc]:
     """At the talk page of a server that has WebRTC. In the end the wire is whole."""
-    if "webrtc" not in visit.page.request.post(f"{visit.url}/v1/voice/session").json()["urls"]:
+    if "webrtc" not in visit.ticket()["urls"]:
         pytest.skip("this server has no WebRTC: pip install hocket[webrtc]")
     yield WebRtc(visit, wire)
     wire.mend()

@@ -83,6 +83,16 @@ class Visit:
             self.page.wait_for_timeout(1000)
         raise AssertionError("no line was free")
 
+    def ticket(self) -> Any:
+        """A session as the page asks for one, when a line is free."""
+        for _ in range(WAIT_MS // 1000):
+            answer = self.page.request.post(f"{self.url}/v1/voice/session")
+            if answer.ok:
+                return answer.json()
+            assert answer.status == 503
+            self.page.wait_for_timeout(1000)
+        raise AssertionError("no line was free")
+
     def until(self, condition: str) -> Any:
         """Wait until a JavaScript expression is true; returns it."""
         # Playwright's own wait_for_function evaluates strings in the page, which the page's policy forbids.

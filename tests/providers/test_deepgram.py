@@ -241,11 +241,11 @@ def test_what_waits_has_been_sent_a_tenth_of_a_second_of_silence_and_is_kept_ali
             stt = make(url)
             return type(stt)(key="k", base_url=url, encoding=encoding)  # type: ignore[arg-type]
 
-        async with against(DeepgramServer(idle_s=0.3), made) as (server, stt):
+        async with against(DeepgramServer(idle_s=1.5), made) as (server, stt):
             await stt.warm(RATE)
             await until(lambda: len(server.exchanges) == pool.SIZE)
             await until(lambda: all(exchange.audio_bytes >= silence for exchange in server.exchanges))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.8)
             assert [exchange.state for exchange in server.exchanges] == ["open"] * pool.SIZE
             assert all(bool(exchange.texts) == (make is nova) for exchange in server.exchanges)
             assert all((exchange.audio_bytes > silence) == (make is flux) for exchange in server.exchanges)

@@ -57,6 +57,7 @@ def test_an_opener_that_is_known_is_given_out_with_its_last_character() -> None:
     [
         ("No.", ["No", ".", " 5", " is", " open", "."], "en"),
         ("We close on Sun.", ["We", " close", " on", " Sun", ".", " 24", " December", "."], "en"),
+        ("We close on Sun,", ["We", " close", " on", " Sun", ",", " 24", " December", "."], "en"),
         ("Das kostet 5,", ["Das", " kostet", " 5", ",", "50", " Euro", "."], "de"),
         ("Room three.", ["Room", " 3", ".", "5", " is", " free", "."], "en"),
         ("She sees Prof.", ["She", " sees", " Prof", ".", " Smith", "."], "en"),

@@ -26,7 +26,7 @@ _ENGLISH: Final = frozenset(
 what is cut behind one of them begins hardly any reply, and its beginning sounds like the word ("Good|bye"). So not
 "Not" ("Not|able") or "The" ("The|atre"), nor "We" ("We|'re") or "No" ("No. 5")."""
 
-_END: Final = re.compile(r"[?!]\Z|[^\W\d_][,;:]\Z|(?:\A|\s)([^\W\d_]{4,}\.)\Z").search
+_END: Final = re.compile(r"[?!]\Z|([^\W\d_]+)[,;:]\Z|(?:\A|\s)([^\W\d_]{4,}\.)\Z").search
 _ABBREVIATED: Final = frozenset((*DEPENDING, *(f"{name}." for name in SHORT_NAMES)))
 
 
@@ -37,9 +37,11 @@ def is_opening(word: str, language: str) -> bool:
 
 def may_be_opener(text: str) -> bool:
     """Whether a text that has been an opener before is one again, as good as always, whatever follows it: it does not
-    end in a number ("5,|50"), or in what may be an abbreviation ("Sun.| 24 December")."""
+    end in a number ("5,|50"), or in what may be an abbreviation ("Sun.| 24 December", "Sun,| 24 December")."""
     match = _END(text)
-    return match is not None and len(text) <= LONGEST and match[1] not in _ABBREVIATED
+    if match is None or len(text) > LONGEST:
+        return False
+    return match[1] not in SHORT_NAMES and match[2] not in _ABBREVIATED
 
 
 def nothing_known(opener: str) -> bool:
