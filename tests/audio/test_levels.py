@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hocket.audio.frame import Samples, silence
+from hocket.audio.frame import Frame, Samples, silence
+from hocket.audio.g711 import decode_ulaw, encode_ulaw
 from hocket.audio.levels import SILENCE_DBFS, NoiseFloor, VoiceLevel, rms_dbfs, split_10ms
 from hocket.clock import cpu_time
 from tests import speech
@@ -122,6 +123,47 @@ def test_last_voice_agrees_with_the_labels_of_human_clips() -> None:
     assert p50 <= 40
     assert p95 <= 200
     assert abs(float(np.median(errors))) <= 30
+
+
+def mono(clip: str) -> Samples:
+    samples = speech.clip(clip)
+    return samples if samples.ndim == 1 else samples[:, 0]
+
+
+def faint_and_voiced(samples: Samples, ulaw: bool) -> list[tuple[bool, bool]]:
+    """Of each 20 ms, whether it was called faint, and whether it was then found to have a voice."""
+    level, found = VoiceLevel(RATE), []
+    for at in range(0, len(samples) - 319, 320):
+        codes = encode_ulaw(samples[at : at + 320])
+        frame = Frame(decode_ulaw(codes), RATE, at, codes) if ulaw else Frame(samples[at : at + 320], RATE, at)
+        faint = level.is_faint(frame)
+        level.push(frame.samples, at)
+        found.append((faint, level.last_voice_end > at))
+    return found
+
+
+@pytest.mark.parametrize("ulaw", [True, False])
+def test_what_is_faint_has_no_voice_and_most_of_a_steady_line_is_faint(ulaw: bool) -> None:
+    pause = noise(-60, 4)
+    clips = [
+        clip.file for clip in speech.manifest().values() if clip.kind in ("read_sentence", "short_reply", "command")
+    ]
+    spoken = np.concatenate([pause, *(part for clip in clips[:8] for part in (mono(clip), pause))])
+    found = faint_and_voiced(spoken, ulaw)
+    assert (True, True) not in found
+    assert sum(voiced for _, voiced in found) > 100
+    for dbfs in (-80, -60, -45):
+        found = faint_and_voiced(noise(dbfs, 10), ulaw)[200:]
+        assert sum(faint for faint, _ in found) > 0.9 * len(found)
+
+
+@pytest.mark.parametrize("ulaw", [True, False])
+@pytest.mark.parametrize(("sign", "faint"), [(1, False), (-1, False), (0, True)])
+def test_one_peak_either_way_is_not_faint(ulaw: bool, sign: int, faint: bool) -> None:
+    samples = silence(320)
+    samples[7] = sign * 3000
+    codes = encode_ulaw(samples) if ulaw else b""
+    assert VoiceLevel(RATE).is_faint(Frame(samples, RATE, 0, codes)) is faint
 
 
 def test_costs_microseconds_a_frame() -> None:

@@ -4,18 +4,14 @@ import asyncio
 import base64
 import hashlib
 from random import Random
-from typing import Literal, cast
 
-import numpy as np
 import pytest
 
 from hocket.audio.frame import Frame, silence
 from hocket.errors import SttError
 from hocket.providers import cloud_socket, deepgram_stream
-from hocket.providers.cloud_socket import Socket
 from hocket.providers.deepgram import Deepgram, DeepgramFlux
 from hocket.providers.deepgram_messages import Alternative, Channel, Results, TurnInfo, Word
-from hocket.providers.deepgram_stream import DeepgramStream, Dialect
 from hocket.sim import script
 from hocket.sim.delays import Delays, Even
 from hocket.sim.wire.deepgram import DeepgramServer
@@ -376,59 +372,5 @@ def test_flux_counts_its_silence_and_we_do_not(monkeypatch: pytest.MonkeyPatch) 
             stream.finalize()
             assert (await reader.finalized())[-1].until_ms == 1000
             await reader.close()
-
-    asyncio.run(scenario())
-
-
-class Taking:
-    """A socket that takes all it is offered, and brings nothing."""
-
-    alive = True
-
-    def __init__(self) -> None:
-        self.sent: list[bytes | str] = []
-
-    def offer(self, data: bytes | str) -> bool:
-        self.sent.append(data)
-        return True
-
-    async def send(self, data: bytes | str) -> None:
-        self.sent.append(data)
-
-    async def receive(self) -> str:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def close(self) -> None:
-        self.alive = False
-
-
-@pytest.mark.parametrize(("encoding", "width"), [("mulaw", 1), ("linear16", 2)])
-def test_a_quiet_line_sends_packets_and_holds_nothing_back_from_a_voice_or_a_request(
-    encoding: Literal["mulaw", "linear16"], width: int
-) -> None:
-    frame, sent_after = 160 * width, []
-
-    async def scenario() -> None:
-        socket = Taking()
-        stream = DeepgramStream(cast(Socket, socket), 8000, encoding, Dialect.NOVA)
-
-        def push(frames: int, voiced: int | None) -> list[int]:
-            before = len(socket.sent)
-            for _ in range(frames):
-                stream.push(Frame(np.full(160, 100, np.int16), 8000, stream._pushed, voiced=voiced))
-            return [len(data) if isinstance(data, bytes) else 0 for data in socket.sent[before:]]
-
-        assert push(3, 160) == [frame] * 3
-        assert push(25, 0) == [frame] * 25, "half a second after a voice all is sent as it comes"
-        assert push(12, 0) == [5 * frame] * 2
-        assert push(1, 40) == [3 * frame], "what waited goes out with the voice"
-        assert push(25 + 7, 0) == [frame] * 25 + [5 * frame]
-        stream.finalize()
-        assert [len(data) for data in socket.sent[-2:]] == [2 * frame, len('{"type":"Finalize"}')]
-        assert push(30, None) == [frame] * 30, "nobody has looked for a voice"
-        sent_after.append(sum(len(data) for data in socket.sent if isinstance(data, bytes)))
-        assert sent_after == [stream._pushed * width]
-        await stream.close()
 
     asyncio.run(scenario())

@@ -39,13 +39,14 @@ class FakeStt:
 class FakeStream:
     def __init__(self, script: Script) -> None:
         self._script = list(script)
-        self.frames: list[int] = []
+        self.pushed: list[tuple[int, int]] = []
+        """The numbers of the frames of 20 ms, from and to."""
         self.finalized = 0
         self.closed = 0
         self.dropped = 0
 
     def push(self, frame: Frame) -> None:
-        self.frames.append(frame.at // FRAME)
+        self.pushed.append((frame.at // FRAME, frame.end // FRAME))
 
     def finalize(self) -> None:
         self.finalized += 1
@@ -145,9 +146,45 @@ def test_a_recogniser_that_is_lost_ends_the_call_with_its_reason(how: Exception 
         assert [str(error) for error in news.failures] == [reason]
         assert [(mark.stage, mark.step, mark.detail) for mark in news.marks] == [("stt", "failed", reason)]
         assert news.events == [Transcribed("I would like to", False)]
-        assert stt.streams[0].frames == list(range(50)), "it is up to the recogniser what it makes of them"
+        heard = [number for pushed in stt.streams[0].pushed for number in range(*pushed)]
+        assert heard == list(range(45)), "it is up to the recogniser what it makes of them"
 
     with_listening(stt, scenario)
+
+
+SINGLY = [(number, number + 1) for number in range(25)]
+"""The first half second: until then the line is not still."""
+
+
+def heard_until(last: int, scenario: Callable[[Listening], None], vad: FakeVad | None = None) -> list[tuple[int, int]]:
+    """What the recogniser is pushed of quiet frames up to this one, and then in the scenario."""
+    stt = FakeStt(LASTS)
+
+    async def whole(listening: Listening, news: News) -> None:
+        for index in range(last):
+            listening.hear(frame(index))
+        scenario(listening)
+
+    with_listening(stt, whole, vad)
+    return stt.streams[0].pushed
+
+
+def test_a_line_on_which_nobody_speaks_is_heard_200_ms_at_a_time_and_a_voice_at_once() -> None:
+    assert heard_until(44, lambda _: None)[25:] == [(25, 35)]
+    pushed = heard_until(44, lambda listening: listening.hear(frame(44, loud=True)))
+    assert pushed == [*SINGLY, (25, 35), (35, 44), (44, 45)]
+
+
+def test_a_still_line_holds_nothing_back_from_a_request() -> None:
+    assert heard_until(30, lambda listening: listening.finalize()) == [*SINGLY, (25, 30)]
+
+
+def test_of_a_still_line_only_what_follows_is_joined() -> None:
+    assert heard_until(30, lambda listening: listening.hear(frame(90)))[25:] == [(25, 30)]
+
+
+def test_what_the_detector_hears_is_not_held_however_faint() -> None:
+    assert heard_until(45, lambda _: None, FakeVad((0, 10_000))) == [(number, number + 1) for number in range(45)]
 
 
 def test_frames_that_the_recogniser_dropped_are_told() -> None:

@@ -199,3 +199,18 @@ def test_what_was_sudden_is_not_so_for_long() -> None:
     for end in range(1000, 1201, 20):
         activity.level(end * MS, end * MS, end * MS)
     assert activity.window(1168 * MS, 1200 * MS, 0.25) is None
+
+
+@pytest.mark.parametrize(
+    ("voice_until", "probability", "still"),
+    [(500, 0.1, True), (520, 0.1, False), (500, 0.2, False), (500, 0.9, False)],
+)
+def test_a_line_is_still_when_neither_level_nor_detector_tell_of_a_voice(
+    voice_until: int, probability: float, still: bool
+) -> None:
+    activity = Activity()
+    assert not activity.still, "nothing has been heard"
+    activity.level(1000 * MS, voice_until * MS, voice_until * MS)
+    assert not activity.still, "the detector has not been heard"
+    activity.window(968 * MS, 1000 * MS, probability)
+    assert activity.still is still

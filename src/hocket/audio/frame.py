@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -42,6 +43,13 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     def with_voice_until(self, at: int) -> Frame:
         """The same, when the last voice of the stream so far ended at this media time."""
         return Frame(self.samples, self.rate, self.at, self.ulaw, at - self.at if at > self.at else 0)
+
+
+def joined(frames: Sequence[Frame]) -> Frame:
+    """Frames that follow each other, at least one, as one; nobody has looked for a voice in it."""
+    first = frames[0]
+    ulaw = b"".join([frame.ulaw for frame in frames]) if all(frame.ulaw for frame in frames) else b""
+    return Frame(np.concatenate([frame.samples for frame in frames]), first.rate, first.at, ulaw)
 
 
 def silence(samples: int) -> Samples:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.audio.frame import Samples
+from hocket.audio.frame import Frame, Samples
+from hocket.audio.g711 import decode_ulaw
 
 SILENCE_DBFS = -100.0
 """The level of digital silence."""
@@ -17,6 +18,10 @@ VOICE_ABOVE_FLOOR_DB = 10.0
 
 LOUD_ABOVE_FLOOR_DB = 15.0
 """A 10 ms frame this far above the noise floor is loud: hardly any noise of a room is."""
+
+FAINT_ABOVE_FLOOR_DB = VOICE_ABOVE_FLOOR_DB + 3.0
+"""What has no peaks this far above the noise floor is no voice: peaks are 3 dB above the level of a sine, and farther
+above that of any other sound there is on a line."""
 
 _FULL_SCALE_POWER = 32768.0**2
 _SILENCE_POWER = _FULL_SCALE_POWER * 10 ** (SILENCE_DBFS / 10)
@@ -107,6 +112,15 @@ class VoiceLevel:
         """How long the level has been below that of voice."""
         return (self._end - self.last_voice_end) * 1000 / self._rate
 
+    def is_faint(self, frame: Frame) -> bool:
+        """Whether there is so little in it that it cannot count as voice. Costs a tenth of finding out its level, where
+        it has come in mu-law."""
+        peak_dbfs = floor(self.floor.dbfs + FAINT_ABOVE_FLOOR_DB)
+        if frame.ulaw:
+            return not frame.ulaw.translate(None, _ULAW_UP_TO[peak_dbfs])
+        peak = 32768 * 10 ** (peak_dbfs / 20)
+        return bool(-peak <= frame.samples.min() and frame.samples.max() <= peak)
+
     def push(self, samples: Samples, at: int) -> None:
         """Take the next samples, shape (n,), whose first has media time `at`; best a multiple of 10 ms."""
         # Runs 50 times a second for every call.
@@ -121,3 +135,12 @@ class VoiceLevel:
                 if above > LOUD_ABOVE_FLOOR_DB:
                     self.last_loud_end = at
         self._end = at
+
+
+def _ulaw_up_to(dbfs: int) -> bytes:
+    """The codes of samples up to this peak."""
+    samples = decode_ulaw(bytes(range(256))).astype(np.int32)
+    return np.flatnonzero(np.abs(samples) <= 32768 * 10 ** (dbfs / 20)).astype(np.uint8).tobytes()
+
+
+_ULAW_UP_TO = {dbfs: _ulaw_up_to(dbfs) for dbfs in range(int(_LOWEST_DBFS), int(FAINT_ABOVE_FLOOR_DB) + 1)}

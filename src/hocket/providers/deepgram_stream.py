@@ -36,13 +36,6 @@ WAITING_MS = 10_000
 JOINED_MS = 1_000
 """Of such audio goes out in one message."""
 
-QUIET_AFTER_MS = 500
-"""A line without a voice for so long is quiet: by then the recogniser has said what it has to say by itself."""
-
-QUIET_PACKET_MS = 100
-"""What a quiet line sends at a time: a fifth of the messages, which are a tenth of what a call costs. Deepgram
-recommends 20 to 250 ms. What follows a voice is sent as it comes, and so is all that waits when there is one."""
-
 ANSWER_SLACK_S = 0.3
 """An answer covers a request when it reaches so near to the audio sent before it."""
 
@@ -109,7 +102,7 @@ class DeepgramStream:
         """Take a frame; never blocks."""
         data = ulaw_of(frame) if self._mulaw else frame.samples.astype("<i2").tobytes()
         before, count = self._unsent, len(frame.samples)
-        self._outgoing.audio(data, voiced=frame.voiced != 0)
+        self._outgoing.audio(data)
         self._pushed += count - (self._unsent - before)
 
     def finalize(self) -> None:
@@ -251,24 +244,9 @@ class _Outgoing:
         self._waiting_most = WAITING_MS * bytes_per_ms
         self._joined_most = JOINED_MS * bytes_per_ms
         self._news = Bell()
-        self._quiet_from = QUIET_AFTER_MS * bytes_per_ms
-        self._quiet_packet = QUIET_PACKET_MS * bytes_per_ms
-        self._unvoiced = 0
-        """Bytes since the last voice."""
-        self._gathered = b""
 
-    def audio(self, data: bytes, *, voiced: bool) -> None:
-        """Audio of a quiet line waits until it fills a packet, or something has to be sent."""
-        self._unvoiced = 0 if voiced else self._unvoiced + len(data)
-        if self._gathered:
-            data, self._gathered = self._gathered + data, b""
-        quiet = self._unvoiced > self._quiet_from
-        if quiet and len(data) < self._quiet_packet and not self._waiting:
-            self._gathered = data
-        else:
-            self._send_audio(data)
-
-    def _send_audio(self, data: bytes) -> None:
+    def audio(self, data: bytes) -> None:
+        """The caller's."""
         if self._sent(data):
             return
         self._waiting.append(data)
@@ -282,9 +260,6 @@ class _Outgoing:
 
     def text(self, data: str) -> None:
         """A request, behind all audio so far."""
-        if self._gathered:
-            gathered, self._gathered = self._gathered, b""
-            self._send_audio(gathered)
         if self._sent(data):
             return
         if not self._waiting or self._waiting[-1] != data:

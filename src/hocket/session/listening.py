@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
-from hocket.audio.frame import Frame
+from hocket.audio.frame import Frame, joined
 from hocket.audio.levels import VoiceLevel
 from hocket.clock import SECOND
 from hocket.errors import SttError
@@ -15,6 +15,11 @@ from hocket.stages.vad import Vad, VadStream, VadWindow
 from hocket.trace.records import Mark
 from hocket.turn.activity import Activity
 from hocket.turn.events import Event, SpeechStarted, Transcribed
+
+HELD_MS: Final = 200
+"""A line on which nobody has spoken for a while is heard so much at a time, and at once when there may be a voice: most
+of a call is such silence, and a frame costs what it is to find the call's affairs in memory, however short it is.
+Recognisers recommend packets of 20 to 250 ms."""
 
 
 class Listening:
@@ -37,6 +42,9 @@ class Listening:
         self._post = post
         self._level = VoiceLevel(rate)
         self._activity = Activity()
+        self._held: list[Frame] = []
+        """Silence that has not been taken yet."""
+        self._held_most = rate * HELD_MS // 1000
         self._epoch = 0
         self.onset = 0
         """When the caller's latest speech began, in `now` time."""
@@ -61,25 +69,21 @@ class Listening:
 
     def hear(self, frame: Frame) -> None:
         """Take a frame. Runs 50 times a second for every call."""
-        level = self._level
-        level.push(frame.samples, frame.at)
-        # Whoever wants to know where somebody spoke need not measure it again.
-        frame = frame.with_voice_until(level.last_voice_end)
-        self._recogniser.push(frame)
-        if self._endings is not None:
-            self._endings.push(frame)
-        if self._detector is not None:
-            self._detector.push(frame)
-        voice, loud = self._time(level.last_voice_end), self._time(level.last_loud_end)
-        self._tell(self._activity.level(self._time(frame.end), voice, loud))
+        if self._activity.still and self._level.is_faint(frame):
+            self._hold(frame)
+        else:
+            self._release()
+            self._take(frame)
 
     def finalize(self) -> None:
         """Ask the recogniser for a final."""
+        self._release()
         self._recogniser.finalize()
 
     def judge_ending(self) -> None:
         """Ask the turn detector, if there is one, how the speech so far has ended."""
         if self._endings is not None:
+            self._release()
             self._endings.ask()
 
     def agent_heard(self) -> None:
@@ -92,6 +96,33 @@ class Listening:
         if detector is not None:
             detector.close()
         await self._recogniser.close()
+
+    def _hold(self, frame: Frame) -> None:
+        held = self._held
+        if held and frame.at != held[-1].end:
+            self._release()
+        held.append(frame)
+        if frame.end - held[0].at >= self._held_most:
+            self._release()
+
+    def _release(self) -> None:
+        if self._held:
+            silence = joined(self._held)
+            self._held.clear()
+            self._take(silence)
+
+    def _take(self, frame: Frame) -> None:
+        level = self._level
+        level.push(frame.samples, frame.at)
+        # Whoever wants to know where somebody spoke need not measure it again.
+        frame = frame.with_voice_until(level.last_voice_end)
+        self._recogniser.push(frame)
+        if self._endings is not None:
+            self._endings.push(frame)
+        if self._detector is not None:
+            self._detector.push(frame)
+        voice, loud = self._time(level.last_voice_end), self._time(level.last_loud_end)
+        self._tell(self._activity.level(self._time(frame.end), voice, loud))
 
     def _window(self, window: VadWindow) -> None:
         self._activity.overlapping = self._agent_is_heard()

@@ -204,7 +204,7 @@ class CarrierLine:
         if receiver is None or self._closing:
             return
         frames = self._incoming.frames(media)
-        if self._incoming.too_fast(self._loop.time()):
+        if frames and self._incoming.too_fast(self._loop.time()):
             refuse(self._dialect.carrier, "audio faster than it can be said")
         for frame in frames:
             receiver.hear(frame)

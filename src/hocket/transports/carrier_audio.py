@@ -73,8 +73,8 @@ class Incoming:
         """Where in the stream the pace was looked at."""
 
     def too_fast(self, now: float) -> bool:
-        """Are the frames until now more than time has passed? To be asked after every message; `now` in seconds of any
-        steady clock."""
+        """Are the frames until now more than time has passed? To be asked whenever there are some; `now` in seconds of
+        any steady clock."""
         if self._zero is None:
             self._zero = now
         seconds, self._paced = (self._at - self._paced) / RATE, self._at

@@ -45,6 +45,13 @@ STAYS_HIGH: Final = 130 * _MS
 flips comes after 160 ms and more, and silence that is no pause is seldom so long. Of the pauses in 61 recordings, as
 many are long enough to be taken for an end as with 150 ms (63; by telephone 76); with 110 ms it is four more."""
 
+STILL: Final = 500 * _MS
+"""A line below the level of voice for so long is still, if the detector hears nothing either. By then the recogniser
+has said by itself what it has to say."""
+
+BEYOND_DOUBT: Final = 0.2
+"""The detector hears nothing below this."""
+
 BACK: Final = 200 * _MS
 """How far before its first window speech may have begun."""
 
@@ -66,6 +73,7 @@ class Activity:
         "_lingers",
         "_onset",
         "_paused",
+        "_probability",
         "_stopped",
         "_voice_began",
         "overlapping",
@@ -83,9 +91,15 @@ class Activity:
         self._last_voice = 0
         self._last_loud = 0
         self._calm_broken = -SUDDEN
+        self._probability = 1.0  # of the last window
         self._known = 0  # the level is known up to here
         self._frame = 20 * _MS  # the length of the last frame
         self._stopped = 0  # the last speech before this
+
+    @property
+    def still(self) -> bool:
+        """Nobody has spoken for half a second."""
+        return self._known - self._last_voice >= STILL and not self.speaking and self._probability < BEYOND_DOUBT
 
     def level(self, end: int, last_voice: int, last_loud: int) -> Edge | None:
         """The level up to `end` is known; it was last that of voice, and loud, at these times (their ends)."""
@@ -114,6 +128,7 @@ class Activity:
 
     def window(self, start: int, end: int, probability: float) -> Edge | None:
         """The detector's verdict on the audio from `start` to `end`."""
+        self._probability = probability
         if probability >= self._threshold(end):
             if self.speaking or (self._lingers and self._last_voice <= self._stopped):
                 return None
