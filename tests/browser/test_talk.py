@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.browser.talker import ANSWER, GREETING, QUESTION, TONE_HZ
-from tests.browser.visit import POLL_MS, WAIT_MS, Visit
+from tests.browser.visit import Visit
 from tests.browser.wire import Wire
 
 SILENT = 0.001
@@ -190,9 +190,9 @@ def test_what_is_reported_as_played_is_what_the_server_takes_it_for(visit: Visit
 
 def _messages(visit: Visit, kind: str, at_least: int = 1) -> list[dict[str, Any]]:
     """Of one kind, to the gateway. Playwright tells of them a moment after the page has sent them."""
-    for _ in range(WAIT_MS // POLL_MS):
+
+    def look() -> list[dict[str, Any]]:
         found = [message for text in visit.sent if (message := msgspec.json.decode(text))["type"] == kind]
-        if len(found) >= at_least:
-            return found
-        visit.page.wait_for_timeout(POLL_MS)
-    raise AssertionError(f"{at_least} messages {kind} were never sent: {visit.sent}")
+        return found if len(found) >= at_least else []
+
+    return visit.wait_for(look, f"{at_least} messages {kind} were never sent")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from playwright.sync_api import ConsoleMessage, Page, WebSocket
+
+T = TypeVar("T")
 
 WAIT_MS: Final = 45_000
 """Until something happens that has to; a machine that is ten times slower gets there too."""
@@ -85,22 +88,26 @@ class Visit:
 
     def ticket(self) -> Any:
         """A session as the page asks for one, when a line is free."""
-        for _ in range(WAIT_MS // 1000):
+
+        def ask() -> Any:
             answer = self.page.request.post(f"{self.url}/v1/voice/session")
-            if answer.ok:
-                return answer.json()
-            assert answer.status == 503
-            self.page.wait_for_timeout(1000)
-        raise AssertionError("no line was free")
+            assert answer.status in (200, 503)
+            return answer.json() if answer.ok else None
+
+        return self.wait_for(ask, "no line was free", every_ms=1_000)
 
     def until(self, condition: str) -> Any:
         """Wait until a JavaScript expression is true; returns it."""
         # Playwright's own wait_for_function evaluates strings in the page, which the page's policy forbids.
-        for _ in range(WAIT_MS // POLL_MS):
-            if found := self.page.evaluate(condition):
+        return self.wait_for(lambda: self.page.evaluate(condition), f"never true: {condition}")
+
+    def wait_for(self, look: Callable[[], T], otherwise: str, every_ms: int = POLL_MS) -> T:
+        """Look until something is there; returns it."""
+        for _ in range(WAIT_MS // every_ms):
+            if found := look():
                 return found
-            self.page.wait_for_timeout(POLL_MS)
-        raise AssertionError(f"never true: {condition}")
+            self.page.wait_for_timeout(every_ms)
+        raise AssertionError(otherwise)
 
     def leave(self) -> None:
         """Go away from the page: it hangs up, where a page that is only closed may come back to its call."""

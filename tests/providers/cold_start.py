@@ -14,6 +14,7 @@ from tests.providers.on_the_wire import Closable
 
 HANDSHAKE_S: Final = 0.15
 SLACK_S: Final = 0.02
+STEP_S: Final = 0.01
 REPLIES: Final = 3
 
 
@@ -114,23 +115,23 @@ def check_cold_start(
 
     async def scenario() -> None:
         proxy = Proxy(HANDSHAKE_S)
-        firsts, later, announced = [], [], []
+        firsts, later = [], []
         async with proxy.before(server()):
             for _ in range(REPLIES):
                 adapter = make(proxy.url)
                 await adapter.warm(rate)
                 steps = heard(adapter)
                 firsts.append(await timed(adapter))
-                await asyncio.sleep(HANDSHAKE_S + SLACK_S)
+                for _ in range(round((HANDSHAKE_S + SLACK_S) / STEP_S)):  # a machine that stands still takes one
+                    await asyncio.sleep(STEP_S)
                 later.append(await timed(adapter))
-                announced.append(len(steps))
+                assert steps == []
                 await adapter.close()
             cold = make(proxy.url)
             steps = heard(cold)
             assert await timed(cold) >= HANDSHAKE_S
             assert steps == ["started", "ended"]
             await cold.close()
-        assert median(announced) == 0, "nothing was waited for"  # but by a machine that stood still
         assert median(firsts) <= median(later) + SLACK_S
 
     asyncio.run(scenario())

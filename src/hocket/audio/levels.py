@@ -118,7 +118,7 @@ class VoiceLevel:
         peak_dbfs = floor(self.floor.dbfs + FAINT_ABOVE_FLOOR_DB)
         if frame.ulaw:
             return not frame.ulaw.translate(None, _ULAW_UP_TO[peak_dbfs])
-        peak = 32768 * 10 ** (peak_dbfs / 20)
+        peak = _peak(peak_dbfs)
         return bool(-peak <= frame.samples.min() and frame.samples.max() <= peak)
 
     def push(self, samples: Samples, at: int) -> None:
@@ -137,10 +137,14 @@ class VoiceLevel:
         self._end = at
 
 
+def _peak(dbfs: int) -> float:
+    return 32768 * 10 ** (dbfs / 20)
+
+
 def _ulaw_up_to(dbfs: int) -> bytes:
     """The codes of samples up to this peak."""
     samples = decode_ulaw(bytes(range(256))).astype(np.int32)
-    return np.flatnonzero(np.abs(samples) <= 32768 * 10 ** (dbfs / 20)).astype(np.uint8).tobytes()
+    return np.flatnonzero(np.abs(samples) <= _peak(dbfs)).astype(np.uint8).tobytes()
 
 
 _ULAW_UP_TO = {dbfs: _ulaw_up_to(dbfs) for dbfs in range(int(_LOWEST_DBFS), int(FAINT_ABOVE_FLOOR_DB) + 1)}
