@@ -41,18 +41,18 @@ def test_split_gives_views_of_10_ms_and_the_rest() -> None:
 def test_floor_falls_fast_and_finds_steady_noise() -> None:
     floor = NoiseFloor()
     for part in split_10ms(noise(-60, 0.1), RATE):
-        floor.push(rms_dbfs(part))
+        floor.follow([rms_dbfs(part)])
     assert floor.dbfs == pytest.approx(-60, abs=1.5)
 
 
 def test_floor_rises_to_new_noise_after_three_seconds_and_not_before_two() -> None:
     floor = NoiseFloor()
     for part in split_10ms(noise(-60, 4), RATE):
-        floor.push(rms_dbfs(part))
+        floor.follow([rms_dbfs(part)])
     for tenth, part in enumerate(split_10ms(noise(-35, 4), RATE)):
         if tenth == 200:
             assert floor.dbfs < -58
-        floor.push(rms_dbfs(part))
+        floor.follow([rms_dbfs(part)])
     assert floor.dbfs == pytest.approx(-35, abs=2)
 
 

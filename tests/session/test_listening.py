@@ -169,10 +169,10 @@ def heard_until(last: int, scenario: Callable[[Listening], None], vad: FakeVad |
     return stt.streams[0].pushed
 
 
-def test_a_line_on_which_nobody_speaks_is_heard_200_ms_at_a_time_and_a_voice_at_once() -> None:
-    assert heard_until(44, lambda _: None)[25:] == [(25, 35)]
+def test_a_line_on_which_nobody_speaks_is_heard_240_ms_at_a_time_and_a_voice_at_once() -> None:
+    assert heard_until(44, lambda _: None)[25:] == [(25, 37)]
     pushed = heard_until(44, lambda listening: listening.hear(frame(44, loud=True)))
-    assert pushed == [*SINGLY, (25, 35), (35, 44), (44, 45)]
+    assert pushed == [*SINGLY, (25, 37), (37, 44), (44, 45)]
 
 
 def test_a_still_line_holds_nothing_back_from_a_request() -> None:

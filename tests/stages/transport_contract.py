@@ -88,7 +88,7 @@ async def _talks(line: Transport) -> list[Frame]:
     assert line.input_rate >= 8000
     assert line.output_rate >= 8000
     assert 0 <= line.ahead_ms <= 60
-    assert 20 <= line.frame_ms <= 60
+    assert 20 <= line.frame_ms <= 100
     assert line.output_rate * line.frame_ms % 1000 == 0
     ear = Ear()
     await line.start(ear)

@@ -6,6 +6,7 @@ Carriers dial with TLS; a proxy before the server ends it, or the server itself.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -13,6 +14,7 @@ from hocket.errors import InputError, MissingError, TransportError
 from hocket.gateway.connection import Connection
 from hocket.gateway.frames import TOO_MANY, pong
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
+from hocket.transports.carrier_audio import CROWD
 
 try:
     from picows import WSCloseCode, WSFrame, WSMsgType, WSTransport
@@ -32,6 +34,13 @@ UNSENT_BYTES: Final = 256 * 1024
 FINISH_S: Final = 30.0
 """How long an answer may go on after its connection is gone."""
 
+READ_BYTES: Final = 500
+"""From so many calls on that a frame is made of two messages (`CROWD`), a connection is read when there are two: a
+message with 20 ms of audio has some 350 bytes. To be woken for each costs a twentieth of a call."""
+
+STALLED_S: Final = 0.1
+"""A connection that has brought nothing for so long is read to its last byte: what it said last may be a goodbye."""
+
 
 class CarrierSockets:
     """The open connections and their calls."""
@@ -40,20 +49,33 @@ class CarrierSockets:
         """`calls`: of the process, at this moment; left out, there are no others than these connections'."""
         self._open: set[CarrierSocket] = set()
         self._calls = calls or self.__len__
+        self._looking: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     def listener(self, carrier: Carrier, answer: Answer) -> CarrierSocket:
         """What takes one connection."""
+        if self._looking is None:
+            self._look()
         return CarrierSocket(carrier, answer, self._open, self._calls)
 
     async def close(self) -> None:
         """Cancel the calls that are held and close all connections. Legal twice."""
         sockets = tuple(self._open)
-        for socket in sockets:
-            socket.stop()
-        await asyncio.gather(*(socket.finished() for socket in sockets))
+        for one in sockets:
+            one.stop()
+        await asyncio.gather(*(one.finished() for one in sockets))
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def _look(self) -> None:
+        """Have connections read as befits their number, from the first of them on."""
+        crowded = self._calls() >= CROWD
+        for one in self._open:
+            one.read_pairs(crowded)
+        self._looking = asyncio.get_running_loop().call_later(STALLED_S, self._look)
 
 
 class CarrierSocket(Connection):
@@ -71,6 +93,9 @@ class CarrierSocket(Connection):
         self._call: asyncio.Task[None] | None = None
         self._part = bytearray()
         """The beginning of a message that comes in several frames."""
+        self._brought = False
+        """Anything, since `read_pairs` was last called."""
+        self._pairs = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
@@ -79,6 +104,7 @@ class CarrierSocket(Connection):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        self._brought = True
         if transport.is_close_frame_sent:
             return
         if not self._frames.allow(self._loop.time(), known=self._line is not None):
@@ -111,6 +137,16 @@ class CarrierSocket(Connection):
             self._open.discard(self)
         else:
             self._deadline(FINISH_S, self._call.cancel)
+
+    def read_pairs(self, crowded: bool) -> None:
+        """Be woken for two messages at a time, if the process is crowded and they come; else for every byte."""
+        pairs, self._brought = crowded and self._brought, False
+        transport = self._transport
+        if pairs == self._pairs or transport is None or transport.is_disconnected:
+            return
+        self._pairs = pairs
+        connection = transport.underlying_transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, READ_BYTES if pairs else 1)
 
     def stop(self) -> None:
         """Close the connection and cancel its call."""

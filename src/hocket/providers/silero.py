@@ -120,7 +120,8 @@ class SileroStream:
     def _complete(self, waiting: _Waiting, samples: Samples) -> None:
         """Fill the window that was begun, submit it, and go on with the next."""
         model, size = self._batcher.model, len(self._buffer)
-        still = self._still >= self._patience and waiting.is_quiet
+        if self._still >= self._patience and waiting.is_quiet:
+            samples = self._pass_over(samples)
         while self._fill + len(samples) >= size:
             window, room = self._buffer, size - self._fill
             window[self._fill :] = samples[:room]
@@ -130,11 +131,19 @@ class SileroStream:
             self._fill = model.context
             start = self._start
             self._start += model.window * self._rate
-            if not still:
-                span = round(start / self._native), round(self._start / self._native)
-                self._batcher.submit(waiting, span, window)
+            span = round(start / self._native), round(self._start / self._native)
+            self._batcher.submit(waiting, span, window)
         self._buffer[self._fill : self._fill + len(samples)] = samples
         self._fill += len(samples)
+
+    def _pass_over(self, samples: Samples) -> Samples:
+        """Leave out the windows that these samples complete; returns those that are left, with nothing before them."""
+        model = self._batcher.model
+        passed = (self._fill + len(samples) - model.context) // model.window
+        together = np.concatenate((self._buffer[: self._fill], samples))
+        self._start += passed * model.window * self._rate
+        self._fill = 0
+        return together[passed * model.window :]
 
 
 class _Waiting:

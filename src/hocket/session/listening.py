@@ -16,7 +16,7 @@ from hocket.trace.records import Mark
 from hocket.turn.activity import Activity
 from hocket.turn.events import Event, SpeechStarted, Transcribed
 
-HELD_MS: Final = 200
+HELD_MS: Final = 240
 """A line on which nobody has spoken for a while is heard so much at a time, and at once when there may be a voice: most
 of a call is such silence, and a frame costs what it is to find the call's affairs in memory, however short it is.
 Recognisers recommend packets of 20 to 250 ms."""

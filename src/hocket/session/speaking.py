@@ -275,7 +275,7 @@ class _Timers:
 class _FarEnd:
     """A model of what the far end has been sent and what of it has sounded."""
 
-    __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_most", "_sent", "_transport", "least",
+    __slots__ = ("_acknowledged", "_ahead", "_bound_ms", "_cleared", "_loop", "_sent", "_transport", "least",
                  "rate", "silent_at")  # fmt: skip
 
     def __init__(self, transport: Transport) -> None:
@@ -285,7 +285,6 @@ class _FarEnd:
         self.rate = transport.output_rate
         self.least = self.rate * FRAME_MS // 1000
         """Samples that are sent at a time where there is not more."""
-        self._most = self.rate * transport.frame_ms // 1000
         self.silent_at = 0
         """When all that has been sent will have sounded."""
         self._sent = 0
@@ -298,7 +297,9 @@ class _FarEnd:
 
     def piece(self, playout: Playout) -> int:
         """How many samples of it are best sent now: not more than there are, for the rest would be silence."""
-        return self._most if playout.buffered >= self._most else self.least
+        most = self.rate * self._transport.frame_ms // 1000
+        ready = playout.buffered
+        return most if ready >= most else max(self.least, ready - ready % self.least)
 
     def runs_dry(self) -> bool:
         """It has nothing to play when the next frame is due."""

@@ -72,6 +72,11 @@ class Incoming:
         self._paced = 0
         """Where in the stream the pace was looked at."""
 
+    @property
+    def crowded(self) -> bool:
+        """The process has so many calls that whatever can be done less often is."""
+        return self._calls() >= CROWD
+
     def too_fast(self, now: float) -> bool:
         """Are the frames until now more than time has passed? To be asked whenever there are some; `now` in seconds of
         any steady clock."""
@@ -109,7 +114,7 @@ class Incoming:
         self._taken += missing + len(data)
         if missing or self._rest:
             data = self._rest + _SILENCE * missing + data
-        size = FRAME if self._calls() < CROWD else 2 * FRAME
+        size = 2 * FRAME if self.crowded else FRAME
         whole = len(data) - len(data) % size
         self._rest = data[whole:]
         at, self._at = self._at, self._at + whole
