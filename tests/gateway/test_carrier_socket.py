@@ -22,7 +22,6 @@ from hocket.gateway.media import MediaServer, Upgrade
 from hocket.gateway.settings import Settings
 from hocket.sim.telnyx import TelnyxCaller
 from hocket.sim.twilio import FRAME, RATE, TwilioCaller, TwilioPhone
-from hocket.transports import carrier_audio
 from hocket.transports.carrier import MAX_MESSAGE_BYTES, Carrier, CarrierLine
 from hocket.transports.telnyx import TELNYX
 from hocket.transports.twilio import TWILIO
@@ -162,8 +161,9 @@ def test_a_call_from_dial_to_goodbye() -> None:
 
 
 @pytest.mark.parametrize("carrier", [TWILIO, TELNYX], ids=lambda carrier: carrier.name)
-def test_many_calls_are_heard_in_longer_frames(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier_audio, "CROWD", 2)
+def test_many_calls_are_heard_in_longer_frames_read_at_once(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier_socket, "CROWD", 2)
+    monkeypatch.setattr(carrier_socket, "LOOK_S", 0.02)
 
     async def scenario() -> None:
         echo = Echo()
@@ -176,13 +176,55 @@ def test_many_calls_are_heard_in_longer_frames(carrier: Carrier, monkeypatch: py
                 else:
                     await TelnyxCaller(url, Talker(frames), call_control_id=f"v3:{number}").run()
 
-            await call(1, 5)
+            await call(1, 10)
             await until(lambda: not len(server.sockets))
-            await asyncio.gather(call(2, 20), call(3, 20))
-        alone, *both = echo.ears
+            await asyncio.gather(call(2, 40), call(3, 40))
+            await until(lambda: not len(server.sockets))
+            await asyncio.gather(*(call(number, 40) for number in range(4, 8)))
+        alone, *others = echo.ears
         assert {len(frame.samples) for frame in alone.frames} == {FRAME}
-        for ear in both:
-            assert [len(frame.samples) for frame in ear.frames[1:8]] == [2 * FRAME] * 7
+        for number, ear in enumerate(others):
+            size = (2 if number < 2 else 3) * FRAME
+            assert [len(frame.samples) for frame in ear.frames[-5:]] == [size] * 5
+            assert ear.reasons == ["The caller hung up."]
+
+    asyncio.run(scenario())
+
+
+def test_in_a_crowd_what_comes_is_read_when_it_makes_a_frame_and_the_last_words_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrier_socket, "CROWD", 1)
+    monkeypatch.setattr(carrier_socket, "LOOK_S", 1_000.0)
+    read: list[bytes] = []
+    receive = CarrierLine.receive
+
+    def noted(line: CarrierLine, text: bytes) -> None:
+        read.append(text)
+        receive(line, text)
+
+    monkeypatch.setattr(CarrierLine, "receive", noted)
+
+    async def scenario() -> None:
+        echo = Echo()
+        async with serving(echo) as server, dialled(server) as client:
+            phone = await greet(client)
+
+            async def brings(text: str, count: int) -> None:
+                await client.send_str(text)
+                if len(read) == count:
+                    await asyncio.sleep(0.05)
+                    assert len(read) == count
+                await until(lambda: len(read) == count)
+
+            await brings(phone.say(LOUD), 1)
+            server.sockets._look()
+            await brings(phone.say(LOUD), 1)
+            await brings(phone.say(LOUD), 3)
+            await brings(phone.goodbye(), 3)
+            server.sockets._look()
+            server.sockets._look()
+            await until(lambda: len(read) == 4)
 
     asyncio.run(scenario())
 

@@ -40,7 +40,9 @@ def silence(milliseconds: int) -> np.ndarray:
     return np.zeros(RATE * milliseconds // 1000, np.int16)
 
 
-@pytest.mark.parametrize(("ahead_ms", "frame_ms"), [(0, 20), (20, 20), (40, 20), (60, 20), (40, 40), (60, 50)])
+@pytest.mark.parametrize(
+    ("ahead_ms", "frame_ms"), [(0, 20), (20, 20), (40, 20), (60, 20), (40, 40), (60, 50), (60, 100)]
+)
 def test_speech_is_heard_without_loss_or_gap_and_never_sent_too_early(ahead_ms: int, frame_ms: int) -> None:
     async def scenario(speaker: Speaker, line: FakeLine, news: News) -> None:
         speaker.begin(ONE)

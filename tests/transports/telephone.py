@@ -32,13 +32,11 @@ def start_text(carrier: Carrier, **changes: Any) -> str:
     return json.dumps(message)
 
 
-def line_of(
-    carrier: Carrier, send: Callable[[str], None], close: Callable[[], None], calls: Callable[[], int] = lambda: 1
-) -> CarrierLine:
+def line_of(carrier: Carrier, send: Callable[[str], None], close: Callable[[], None]) -> CarrierLine:
     """What becomes of the first messages."""
     connected, start = phone_of(carrier).greeting()
-    assert carrier.answer(connected, send, close, calls) is None
-    line = carrier.answer(start, send, close, calls)
+    assert carrier.answer(connected, send, close) is None
+    line = carrier.answer(start, send, close)
     assert line is not None
     return line
 

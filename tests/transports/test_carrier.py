@@ -143,7 +143,7 @@ def test_an_event_that_a_carrier_may_add_one_day_is_passed_over(carrier: Carrier
 )
 def test_other_messages_before_the_start_are_refused(carrier: Carrier, text: str) -> None:
     with pytest.raises(TransportError, match="no message of a media stream"):
-        carrier.answer(text, print, lambda: None, lambda: 1)
+        carrier.answer(text, print, lambda: None)
 
 
 def test_who_the_caller_is(carrier: Carrier) -> None:
@@ -229,6 +229,18 @@ def test_marks_every_100_ms_and_when_sending_pauses(carrier: Carrier) -> None:
         assert ear.reports == [(5 * FRAME, MARK_BOUND_MS), (10 * FRAME, MARK_BOUND_MS), (12 * FRAME, MARK_BOUND_MS)]
 
     calling(carrier, scenario)
+
+
+def test_pieces_are_longer_where_messages_are_gathered(carrier: Carrier) -> None:
+    async def scenario() -> None:
+        line = Wire(carrier).line
+        assert line.frame_ms == 50
+        line.gather(2)
+        assert line.frame_ms == 100
+        line.gather(1)
+        assert line.frame_ms == 50
+
+    run(scenario())
 
 
 def test_no_mark_comes_while_sending_goes_on(carrier: Carrier) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hocket.audio.frame import Samples
 from hocket.audio.g711 import decode_ulaw, encode_ulaw
-from hocket.transports.carrier_audio import CROWD, FRAME, MAX_CONCEALED, MAX_HELD, RATE, Incoming, MediaBody
+from hocket.transports.carrier_audio import FRAME, MAX_CONCEALED, MAX_HELD, RATE, Incoming, MediaBody
 
 LOUD = decode_ulaw(encode_ulaw(np.full(FRAME, 8_000, np.int16)))
 By = Literal["time", "count"]
@@ -155,16 +155,15 @@ def test_whatever_comes_frames_follow_each_other_and_memory_is_bounded(said: lis
         assert at <= sum(len(body.payload) + MAX_CONCEALED for body in bodies)
 
 
-@given(st.lists(st.tuples(st.sampled_from([1, CROWD - 1, CROWD, 2 * CROWD]), st.integers(1, 400)), max_size=60))
-def test_in_a_crowd_frames_are_twice_as_long_and_nothing_is_lost(said: list[tuple[int, int]]) -> None:
-    calls = [1]
-    incoming = Incoming("count", lambda: calls[0])
+@given(st.lists(st.tuples(st.sampled_from([FRAME, 2 * FRAME, 3 * FRAME]), st.integers(1, 400)), max_size=60))
+def test_frames_are_as_long_as_is_wanted_at_the_time_and_nothing_is_lost(said: list[tuple[int, int]]) -> None:
+    incoming = Incoming("count")
     heard: list[int] = []
     sent = 0
-    for chunk, (calls[0], count) in enumerate(said):
+    for chunk, (size, count) in enumerate(said):
+        incoming.size = size
         frames = incoming.frames(media(chunk, 0, np.arange(sent, sent + count, dtype=np.int16)))
         sent += count
-        size = FRAME if calls[0] < CROWD else 2 * FRAME
         for frame in frames:
             assert frame.samples.shape == (size,)
             heard += frame.samples.tolist()

@@ -41,7 +41,7 @@ def test_what_telnyx_says_at_the_start() -> None:
     assert read_start('{"event": "connected", "version": "1.0.0"}') is None
 
     async def scenario() -> None:
-        line = TELNYX.answer(DOCUMENTED, print, lambda: None, lambda: 1)
+        line = TELNYX.answer(DOCUMENTED, print, lambda: None)
         assert line is not None
         assert line.call_id == "v2:T02llQxIyaRkhfRKxgAP8nY511EhFLizdvdUKJiSw8d6A9BborherQ"
         assert (line.caller, dict(line.parameters)) == ("+13122010094", {})

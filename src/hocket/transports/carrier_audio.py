@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -14,10 +13,6 @@ RATE: Final = 8_000
 """Hertz."""
 
 FRAME: Final = RATE * FRAME_MS // 1000
-
-CROWD: Final = 100
-"""From so many calls of a process on, frames are twice as long: they cost a tenth less of a call, and a voice is heard
-10 ms later in the mean, where the calls of a full core would wait for each other longer."""
 
 MAX_CONCEALED: Final = RATE
 """Of a longer gap one second is made up for with silence, and the rest is left out."""
@@ -54,12 +49,12 @@ class Incoming:
     """Puts messages together. Those that are missing are told by their time, in milliseconds, where the carrier keeps
     the order of messages; or else by their count, and then some that are too early are held."""
 
-    __slots__ = ("_at", "_base", "_by", "_calls", "_chunk", "_held", "_paced", "_rest", "_taken", "_zero")
+    __slots__ = ("_at", "_base", "_by", "_chunk", "_held", "_paced", "_rest", "_taken", "_zero", "size")
 
-    def __init__(self, by: Literal["time", "count"], calls: Callable[[], int] = lambda: 1) -> None:
-        """`calls`: of the process, at this moment."""
+    def __init__(self, by: Literal["time", "count"]) -> None:
+        self.size = FRAME
+        """Of the frames to come, in samples: a whole number of 10 ms."""
         self._by = by
-        self._calls = calls
         self._chunk = -1
         self._base: int | None = None
         """Media time of the stream, in samples, where `_taken` began to count."""
@@ -71,11 +66,6 @@ class Incoming:
         """When the first sample came, in seconds of the clock, if all that has come since had come in time."""
         self._paced = 0
         """Where in the stream the pace was looked at."""
-
-    @property
-    def crowded(self) -> bool:
-        """The process has so many calls that whatever can be done less often is."""
-        return self._calls() >= CROWD
 
     def too_fast(self, now: float) -> bool:
         """Are the frames until now more than time has passed? To be asked whenever there are some; `now` in seconds of
@@ -114,7 +104,7 @@ class Incoming:
         self._taken += missing + len(data)
         if missing or self._rest:
             data = self._rest + _SILENCE * missing + data
-        size = 2 * FRAME if self.crowded else FRAME
+        size = self.size
         whole = len(data) - len(data) % size
         self._rest = data[whole:]
         at, self._at = self._at, self._at + whole

@@ -58,9 +58,8 @@ class TelnyxLine(CarrierLine):
         start: StartMessage,
         send: Callable[[str], None],
         close: Callable[[], None],
-        calls: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`calls`: of the process, at this moment. Raises `TransportError` when the stream is not mu-law at 8 kHz."""
+        """Raises `TransportError` when the stream is not mu-law at 8 kHz."""
         media = start.media_format
         if media.encoding not in ENCODINGS or (media.sample_rate, media.channels) != (RATE, 1):
             raise TransportError(
@@ -71,7 +70,7 @@ class TelnyxLine(CarrierLine):
             )
         about = Stream(start.call_control_id, start.caller, start.custom_parameters)
         # What its timestamps count is not documented, and that chunks count messages is.
-        super().__init__(about, _Dialect(), Incoming("count", calls), send, close)
+        super().__init__(about, _Dialect(), Incoming("count"), send, close)
 
 
 class _Dialect:
@@ -122,11 +121,9 @@ _OPENING: Final[msgspec.json.Decoder[_Opening]] = msgspec.json.Decoder(_Opening,
 _ERROR: Final[msgspec.json.Decoder[_Error]] = msgspec.json.Decoder(_Error, strict=False)
 
 
-def _answer(
-    text: str | bytes, send: Callable[[str], None], close: Callable[[], None], calls: Callable[[], int]
-) -> TelnyxLine | None:
+def _answer(text: str | bytes, send: Callable[[str], None], close: Callable[[], None]) -> TelnyxLine | None:
     start = read_start(text)
-    return None if start is None else TelnyxLine(start, send, close, calls)
+    return None if start is None else TelnyxLine(start, send, close)
 
 
 TELNYX: Final = Carrier("telnyx", "Telnyx", _answer)

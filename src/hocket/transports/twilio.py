@@ -50,9 +50,8 @@ class TwilioLine(CarrierLine):
         start: StartMessage,
         send: Callable[[str], None],
         close: Callable[[], None],
-        calls: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`calls`: of the process, at this moment. Raises `TransportError` when the stream is not mu-law at 8 kHz."""
+        """Raises `TransportError` when the stream is not mu-law at 8 kHz."""
         media = start.media_format
         if (media.encoding, media.sample_rate, media.channels) != ("audio/x-mulaw", RATE, 1):
             raise TransportError(
@@ -61,7 +60,7 @@ class TwilioLine(CarrierLine):
                 retryable=False,
             )
         about = Stream(start.call_sid, "", start.custom_parameters)
-        super().__init__(about, _Dialect(start.stream_sid), Incoming("time", calls), send, close)
+        super().__init__(about, _Dialect(start.stream_sid), Incoming("time"), send, close)
 
 
 class _Dialect:
@@ -98,11 +97,9 @@ _Opening: TypeAlias = _Connected | _Start
 _OPENING: Final[msgspec.json.Decoder[_Opening]] = msgspec.json.Decoder(_Opening, strict=False)
 
 
-def _answer(
-    text: str | bytes, send: Callable[[str], None], close: Callable[[], None], calls: Callable[[], int]
-) -> TwilioLine | None:
+def _answer(text: str | bytes, send: Callable[[str], None], close: Callable[[], None]) -> TwilioLine | None:
     start = read_start(text)
-    return None if start is None else TwilioLine(start, send, close, calls)
+    return None if start is None else TwilioLine(start, send, close)
 
 
 TWILIO: Final = Carrier("twilio", "Twilio", _answer)
