@@ -47,8 +47,11 @@ class Transport(Protocol):
     """Hertz of what the caller is sent."""
     ahead_ms: int
     """How much audio is sent before it is due: a playback buffer at the far end, 0 to 60."""
-    frame_ms: int
-    """How much audio it is sent at a time, where there is so much: 20 to 100, a whole number of samples. May change."""
+
+    @property
+    def frame_ms(self) -> int:
+        """How much audio it is sent at a time, where there is so much: 20 to 100, a whole number of samples."""
+        ...
 
     async def start(self, receiver: Receiver) -> None:
         """Open the line and begin to deliver the caller's frames. Raises `TransportError`."""

@@ -184,7 +184,7 @@ _SHORT_NAMES = (*dates.SHORT_NAMES, *(f"{name}." for name in dates.SHORT_NAMES))
 _DEPEND = "|".join(sorted(map(re.escape, (*abbreviations.DEPENDING, *quantities.CURRENCIES, *_SHORT_NAMES))))
 _DEPENDS = re.compile(rf"(?<![^\W{UNSPACED}])(?:{_DEPEND}|[<>]=?|[~№]),?\Z").search
 _PLAIN = re.compile(
-    rf"(?:(?!(?:{_DEPEND})(?!\w)|(?:vs|[Aa]pprox)\.)[^\W\d_½¼¾⅓⅔{UNSPACED}]++(?:['’](?:s|t|re|ve|ll|d|m))?[.,?!;:]? )*+"
+    rf"(?:(?!(?:{_DEPEND})(?!\w)|(?:vs|[Aa]pprox)\.)[^\W\d_½¼¾⅓⅔{UNSPACED}]++(?:['’](?:s|t|re|ve|ll|d|m))?[.,?!;:]? )*"
 ).match
 _DIGIT = re.compile(r"[0-9½¼¾⅓⅔]").search
 _ACCOUNT = re.compile(r"[A-Z]{4}[.,?!]?").fullmatch

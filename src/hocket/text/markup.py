@@ -181,7 +181,7 @@ _INLINE = re.compile(
     r"|(?<![^\W_])_+|_+(?![^\W_])|(?P<joint>_+)"
 ).sub
 _SUSPECT = re.compile(rf"[*_`~\[<\\{_ODD_SPACES}{_EMOJI}{_EMOJI_PARTS}]").search
-_PLAIN = re.compile(rf"(?:[^\s*_`~\[\]<>\\{_EMOJI}{_EMOJI_PARTS}]*+ )*+").match
+_PLAIN = re.compile(rf"(?:[^\s*_`~\[\]<>\\{_EMOJI}{_EMOJI_PARTS}]*+ )*").match
 _FENCE = re.compile(r"(?:```|~~~)[\w+#.-]*").fullmatch
 _MARKERS = re.compile(r"(?:(?:[-*+]|#{1,6}|>+|-{3,}|={3,}|\[[ xX]?\])(?:\s+|\Z)|[•◦▪‣|]\s*)*").match
 _SETS_APART = re.compile(r"[^>\s]").search

@@ -26,7 +26,7 @@ def has_word(text: str) -> bool:
 
 def may_end(text: str, start: int) -> bool:
     """Whether a piece that begins at `start` could end in this text; quicker than to look where."""
-    return len(text) - start > LONGEST_WORD or _END(text, start) is not None
+    return len(text) - start > LONGEST_WORD or _SPACE.search(text, start) is not None
 
 
 def piece_end(text: str, start: int, complete: bool) -> int:
@@ -35,10 +35,10 @@ def piece_end(text: str, start: int, complete: bool) -> int:
     -1 while it depends on what follows; of a `complete` text the last piece has no white space. In scripts that write
     no spaces every character is a word.
     """
-    match = _PIECE(text, start)
-    if match is None:
-        return len(text) if complete else -1
-    end = match.end()
+    end = _WORD(text, start).end()  # type: ignore[union-attr]
+    if end == len(text):
+        return end if complete else -1
+    end += _SPACE.match(text, end) is not None
     if not complete and ("<" in text or "[" in text):
         # Whether this white space is within something depends on whether that is ever closed.
         begun = _BEGUN(text, start)
@@ -47,8 +47,9 @@ def piece_end(text: str, start: int, complete: bool) -> int:
     return end
 
 
-_PIECE = re.compile(rf"(?:{LINK}|{ATOM}|[^\s{UNSPACED}]){{0,{LONGEST_WORD}}}+(?:[\s{UNSPACED}]|(?=\S))").match
+# No group is repeated possessively: CPython up to 3.11.4, such as that of Debian 12, matches such wrongly.
+_WORD = re.compile(rf"(?:{LINK}|{ATOM}|[^\s{UNSPACED}]){{0,{LONGEST_WORD}}}").match
 _BEGUN = re.compile(
     rf"<[A-Za-z/!][^<>\n]{{0,{LONGEST}}}\Z|\[[^\[\]\n]{{0,{LONGEST}}}(?:\](?:\([^()\n]{{0,{LONGEST}}})?)?\Z"
 ).search
-_END = re.compile(rf"[\s{UNSPACED}]").search
+_SPACE = re.compile(rf"[\s{UNSPACED}]")

@@ -95,7 +95,6 @@ class CarrierLine:
         close: Callable[[], None],
     ) -> None:
         self.about = about
-        self.frame_ms = PIECE_MS
         self._loop = asyncio.get_running_loop()  # in CPython 3.11 every call of that is a call of the system
         self._dialect = dialect
         self._send = send
@@ -110,6 +109,11 @@ class CarrierLine:
         self._faults = 0
         self._over = ""
         """Why the line is over, as one sentence; empty while it is not."""
+
+    @property
+    def frame_ms(self) -> int:
+        """See `Transport`."""
+        return PIECE_MS if self._incoming.size == FRAME else MARK_MS
 
     @property
     def call_id(self) -> str:
@@ -154,7 +158,6 @@ class CarrierLine:
     def gather(self, messages: int) -> None:
         """Do with so many messages at once, of 20 ms, what takes the work of one."""
         self._incoming.size = messages * FRAME
-        self.frame_ms = PIECE_MS if messages == 1 else MARK_MS
 
     def clear(self) -> int:
         """Drop what has not sounded; returns how many samples that is, by marks and by time."""
