@@ -6,7 +6,7 @@ fewer than 0.5 % of its calls fail and the response latency's p95 is within 25 %
 side is the busy one, the level is marked as not clean, and the calls that the core would hold are an extrapolation
 from the highest clean level.
 
-    python -m benchmarks.density [--levels 1,10,50,100,150,200] [--turns 7] [--quick]
+    python -m benchmarks.density [--levels 1,10,50,100,150,200,240] [--turns 7] [--quick]
     python -m benchmarks.density --overload 3 [--live 40]
 
 With --overload a real `hocket serve` that takes 40 calls is offered three times as many: how soon are the others
@@ -33,7 +33,7 @@ from benchmarks.latency.systems import System, running
 
 QUESTION: Final = (__doc__ or "").splitlines()[0]
 RESULTS: Final = Path(__file__).parent / "results" / "density.json"
-LEVELS: Final = (1, 10, 50, 100, 150, 200)
+LEVELS: Final = (1, 10, 50, 100, 150, 200, 240)
 QUICK: Final = (1, 20)
 SCRIPTS: Final = 6
 """Different calls; a single one says what all of them say, so that its p95 is one of the same turns."""

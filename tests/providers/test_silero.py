@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hocket.audio.frame import Frame, Samples, silence
 from hocket.audio.resample import Resampler
+from hocket.providers import silero
 from hocket.providers.models import model_path
 from hocket.providers.silero import FEW_STREAMS, MAX_BATCH, MAX_PENDING, QUIET, STILL_MS, TICK_S, Silero, SileroStream
 from hocket.providers.silero_model import UNITS, Floats, load
@@ -19,6 +20,7 @@ from hocket.stages.vad import OnWindow, Vad, VadStream, VadWindow
 from tests.speech import RATE, clip, endpoint_points, folder, manifest
 
 WINDOW = 512
+CONTEXT = 64
 TALK = "internal_pause/dograh_vad.wav"
 THRESHOLD = 0.45
 TOLERANCE = 1e-5
@@ -424,6 +426,34 @@ def test_windows_in_which_nobody_can_speak_are_not_judged_and_a_voice_after_them
         assert judged == [end for end in everything if end < since or end > until]
     assert any(window.probability > 0.5 for window in windows)
     assert all(window.end - window.start == 512 for window in windows)
+
+
+@settings(max_examples=50, deadline=None)
+@given(frames=st.lists(st.tuples(st.integers(1, 4_000), st.booleans()), min_size=1, max_size=40))
+def test_whatever_is_passed_over_a_window_holds_its_own_samples_and_those_before_it(
+    frames: list[tuple[int, bool]],
+) -> None:
+    line = np.arange(1, 1 + sum(size for size, _ in frames)).astype(np.int16)
+    submitted: list[tuple[tuple[int, int], Samples]] = []
+
+    async def scenario() -> None:
+        with pytest.MonkeyPatch.context() as patching:
+            patching.setattr(silero._Batcher, "submit", lambda _, __, span, window: submitted.append((span, window)))
+            patching.setattr(silero._Waiting, "is_quiet", True)
+            stream, at = Silero().open(RATE, lambda _: None), 0
+            for size, voice in frames:
+                stream.push(Frame(line[at : at + size], RATE, at, voiced=size if voice else 0))
+                at += size
+            stream.close()
+
+    run(scenario())
+    led = np.concatenate((silence(CONTEXT), line))
+    for (start, end), window in submitted:
+        assert start % WINDOW == 0
+        assert end == start + WINDOW
+        assert np.array_equal(window, led[start : end + CONTEXT])
+    spans = [span for span, _ in submitted]
+    assert spans == sorted(set(spans))
 
 
 def test_a_window_that_was_no_silence_is_followed_to_its_end_whatever_the_level_says() -> None:

@@ -47,7 +47,7 @@ def piece_end(text: str, start: int, complete: bool) -> int:
     return end
 
 
-# No group is repeated possessively: CPython up to 3.11.4, such as that of Debian 12, matches such wrongly.
+# No group is repeated possessively: early releases of CPython 3.11, such as Debian 12 has, match such wrongly.
 _WORD = re.compile(rf"(?:{LINK}|{ATOM}|[^\s{UNSPACED}]){{0,{LONGEST_WORD}}}").match
 _BEGUN = re.compile(
     rf"<[A-Za-z/!][^<>\n]{{0,{LONGEST}}}\Z|\[[^\[\]\n]{{0,{LONGEST}}}(?:\](?:\([^()\n]{{0,{LONGEST}}})?)?\Z"
