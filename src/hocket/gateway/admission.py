@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 CALLS_PER_CORE: Final = 100
-"""What a worker takes unless told otherwise: half of what `benchmarks/density.py` holds on one core with simulated
-providers, for encryption and what the agent's own tools do take the rest. --max-calls says otherwise."""
+"""What a worker takes unless told otherwise: less than half of what `benchmarks/density.py` holds on one core with
+simulated providers, for encryption and what the agent's own tools do take the rest. --max-calls says otherwise."""
 
 LAG_P99_MS: Final = 5.0
 """Above it the loop is too late for 20 ms frames, so more calls would be everybody's trouble."""
