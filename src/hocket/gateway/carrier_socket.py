@@ -35,7 +35,7 @@ FINISH_S: Final = 30.0
 
 CROWD: Final = 100
 """For each so many calls of the process, one more message with 20 ms of audio is waited for before they are heard
-together: two cost a sixth less of a call. A voice is heard 10 ms later in the mean for each that is waited for, where
+together: two cost a seventh less of a call. A voice is heard 10 ms later in the mean for each that is waited for, where
 the calls of a full core would wait for each other longer."""
 
 MOST_GATHERED: Final = 3
